@@ -1,0 +1,308 @@
+"""The job folder: what passes from Blender to an engine and back.
+
+    job.json          version, id, engine, settings, canvas, segments
+    keys/0001.png     RGBA, sRGB, straight alpha
+    guides/0006.png   grayscale line drawing, black lines on white
+    frames/0002.png   results; written to a temporary name and renamed, so a file that exists is complete
+    result.json       what was made, by which engine, with which settings, timings and warnings
+    log.txt           everything that libraries printed
+
+The folder is the whole truth: it can be copied to another machine, run there and copied back. Paths inside it are
+relative, use forward slashes and never leave it. Standard library only: both halves import this module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+
+from .errors import UserError
+from .record import Record, read_json
+
+CONTRACT_VERSION = 1
+
+JOB_FILE = "job.json"
+RESULT_FILE = "result.json"
+LOG_FILE = "log.txt"
+KEYS_FOLDER = "keys"
+GUIDES_FOLDER = "guides"
+FRAMES_FOLDER = "frames"
+
+#: A job file larger than this is not one of ours.
+MAX_JOB_FILE_BYTES = 16 * 1024 * 1024
+MAX_CANVAS_SIDE_PIXELS = 16384
+#: Blender's own limits of a frame number.
+FRAME_MIN, FRAME_MAX = -1_048_574, 1_048_574
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+_WINDOWS_RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f]')
+
+
+class Easing(StrEnum):
+    """How time runs from the start key to the end key; see `backend.timing.ease`."""
+
+    LINEAR = "linear"
+    EASE_IN = "ease_in"
+    EASE_OUT = "ease_out"
+    EASE_BOTH = "ease_both"
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Size of every picture of the job in pixels, and the frame rate of the scene (frames per second)."""
+
+    width: int
+    height: int
+    fps: float
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in the job folder that shows the drawing at a frame of the timeline."""
+
+    frame: int
+    image: str
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Two keys and what is wanted between them.
+
+    wanted: frame numbers to draw, ascending, strictly between the keys.
+    guides: line drawings at frames strictly between the keys, ascending.
+    """
+
+    start: Picture
+    end: Picture
+    wanted: tuple[int, ...]
+    guides: tuple[Picture, ...] = ()
+    easing: Easing = Easing.LINEAR
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the artist chose. Every engine reads what concerns it; each value has a meaning on its own.
+
+    seed: 0..2**31-1; the same seed gives the same pixels on the same kind of device.
+    arcs: let paths bend through guides and across keys instead of running straight.
+    guide_strength: 0 (ignore guides) .. 1 (follow them as closely as the engine can).
+    prompt, negative_prompt: what is to be seen and what is not, in words.
+    preset: how much time to spend: "quick", "balanced" or "best".
+    motion_speed: the frame rate that the model is told, 1..30; smaller means larger motion.
+    guidance: how strongly prompt and keys steer, 1..20; 1 switches it off.
+    steps: denoising steps, 1..200; 0 means what the preset says.
+    flat_colours: keep flat palette colours flat.
+    """
+
+    seed: int = 0
+    arcs: bool = True
+    guide_strength: float = 0.6
+    prompt: str = ""
+    negative_prompt: str = ""
+    preset: str = "balanced"
+    motion_speed: int = 10
+    guidance: float = 7.5
+    steps: int = 0
+    flat_colours: bool = True
+
+
+@dataclass(frozen=True)
+class Job:
+    """One click or one command. `source` says where it came from (file, scene, object), so that it finds home."""
+
+    id: str
+    engine: str
+    canvas: Canvas
+    segments: tuple[Segment, ...]
+    settings: Settings = field(default_factory=Settings)
+    source: Mapping[str, str] = field(default_factory=dict)
+    version: int = CONTRACT_VERSION
+
+    @property
+    def wanted(self) -> tuple[int, ...]:
+        """All wanted frame numbers of all segments, ascending."""
+        return tuple(sorted(frame for segment in self.segments for frame in segment.wanted))
+
+
+def new_id() -> str:
+    """Return a job id that no other job has."""
+    return uuid.uuid4().hex
+
+
+def picture_name(frame: int) -> str:
+    """Return the file name of the picture at `frame`: four digits or more, with a sign only when negative."""
+    return f"{frame:04d}.png"
+
+
+def frame_path(folder: Path, frame: int) -> Path:
+    """Return where the in-between at `frame` lies or will lie."""
+    return folder / FRAMES_FOLDER / picture_name(frame)
+
+
+def resolve(folder: Path, relative: str) -> Path:
+    """Return the path of a file inside the job folder.
+
+    Raises UserError("path-outside-job") for whatever would leave the folder, also through a link, and for names
+    that another operating system could read as something else.
+    """
+    pure = PurePosixPath(relative)
+    inside = (
+        relative
+        and not pure.is_absolute()
+        and ".." not in pure.parts
+        and not _WINDOWS_RESERVED.search(relative)
+        and len(relative) <= 512
+    )
+    if inside:
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            root = folder.resolve()
+            path = root.joinpath(*pure.parts).resolve()
+            if path.is_relative_to(root):
+                return path
+    raise UserError(
+        "path-outside-job",
+        f"The job names the picture “{relative[:200]}”, which is not a file inside its own folder.",
+        "Make the job again, or correct the path in job.json.",
+    )
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` as JSON so that a reader sees the old file or the whole new one, never a part.
+
+    Raises OSError when the disk refuses.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as stream:
+            json.dump(value, stream, ensure_ascii=False, indent=2, allow_nan=False)
+            stream.write("\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_job(folder: Path, job: Job) -> None:
+    """Write job.json into `folder`, which must exist; the pictures are written before it.
+
+    Raises UserError("folder-not-writable") when the disk refuses.
+    """
+    try:
+        write_json(folder / JOB_FILE, asdict(job))
+    except OSError as error:
+        raise folder_refused(folder, error) from error
+
+
+def folder_refused(folder: Path, error: OSError) -> UserError:
+    """Return the sentence for a folder that cannot be written to."""
+    return UserError(
+        "folder-not-writable",
+        f"The job folder “{folder}” cannot be written to: {error.strerror or error}.",
+        "Free some space or choose another place for jobs in the add-on's preferences.",
+        bad_input=False,
+    )
+
+
+def read_job(folder: Path) -> Job:
+    """Read and check job.json in `folder`.
+
+    Raises UserError: "job-missing", "job-unreadable", "job-invalid" (names file, field and reason),
+    "job-too-new" for a contract version that this program does not know.
+    """
+    path = folder / JOB_FILE
+    try:
+        raw = read_json(path, MAX_JOB_FILE_BYTES)
+    except FileNotFoundError as error:
+        raise UserError(
+            "job-missing", f"There is no {JOB_FILE} in “{folder}”.", "Choose the folder of a job."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise UserError(
+            "job-unreadable",
+            f"“{path}” cannot be read: {error}.",
+            "Generate again from Blender to make a new job.",
+        ) from error
+    return parse_job(raw, str(path))
+
+
+def parse_job(raw: object, file: str = JOB_FILE) -> Job:
+    """Turn the content of a job file into a `Job`, checking every field; `file` is named in errors."""
+    record = Record(raw, file)
+    version = record.whole("version", 1, 2**31)
+    if version > CONTRACT_VERSION:
+        raise UserError(
+            "job-too-new",
+            f"“{file}” is written for contract version {version}; this program knows version {CONTRACT_VERSION}.",
+            "Update the add-on and its drawing engine.",
+        )
+    identity = record.text("id", 128)
+    if not _ID.fullmatch(identity):
+        record.refuse("id", "may hold only letters, digits, dots, hyphens and underscores")
+    engine = record.text("engine", 64)
+    canvas_record = record.record("canvas")
+    canvas = Canvas(
+        canvas_record.whole("width", 1, MAX_CANVAS_SIDE_PIXELS),
+        canvas_record.whole("height", 1, MAX_CANVAS_SIDE_PIXELS),
+        canvas_record.number("fps", 0.001, 100_000),
+    )
+    settings = _parse_settings(record.record("settings"))
+    segments = tuple(_parse_segment(item) for item in record.records("segments", 10_000))
+    if not segments:
+        record.refuse("segments", "must hold at least one segment")
+    for index, (left, right) in enumerate(zip(segments, segments[1:], strict=False)):
+        if right.start.frame < left.end.frame:
+            record.refuse(f"segments[{index + 1}]", "must not start before the segment before it ends")
+    return Job(identity, engine, canvas, segments, settings, record.texts("source"), version)
+
+
+def _parse_settings(record: Record) -> Settings:
+    defaults = Settings()
+    known = {item.name for item in fields(Settings)}
+    for name in record.names():
+        if name not in known:
+            record.refuse(name, "is not a setting that this version knows")
+    preset = record.text("preset", 32, defaults.preset)
+    if preset not in ("quick", "balanced", "best"):
+        record.refuse("preset", "must be quick, balanced or best")
+    return Settings(
+        seed=record.whole("seed", 0, 2**31 - 1, defaults.seed),
+        arcs=record.flag("arcs", defaults.arcs),
+        guide_strength=record.number("guide_strength", 0, 1, defaults.guide_strength),
+        prompt=record.text("prompt", 10_000, defaults.prompt),
+        negative_prompt=record.text("negative_prompt", 10_000, defaults.negative_prompt),
+        preset=preset,
+        motion_speed=record.whole("motion_speed", 1, 30, defaults.motion_speed),
+        guidance=record.number("guidance", 1, 20, defaults.guidance),
+        steps=record.whole("steps", 0, 200, defaults.steps),
+        flat_colours=record.flag("flat_colours", defaults.flat_colours),
+    )
+
+
+def _parse_segment(record: Record) -> Segment:
+    start, end = _parse_picture(record.record("start")), _parse_picture(record.record("end"))
+    if end.frame <= start.frame:
+        record.refuse("end.frame", f"must come after the start key at frame {start.frame}")
+    wanted = record.wholes("wanted", FRAME_MIN, FRAME_MAX, 100_000)
+    guides = tuple(_parse_picture(item) for item in record.records("guides", 10_000))
+    for name, frames in (("wanted", wanted), ("guides", tuple(guide.frame for guide in guides))):
+        if any(not start.frame < frame < end.frame for frame in frames):
+            record.refuse(name, f"must lie between the keys at frames {start.frame} and {end.frame}")
+        if any(later <= earlier for earlier, later in zip(frames, frames[1:], strict=False)):
+            record.refuse(name, "must be in ascending order without duplicates")
+    easing = record.text("easing", 32, Easing.LINEAR)
+    if easing not in list(Easing):
+        record.refuse("easing", f"must be one of {', '.join(Easing)}")
+    return Segment(start, end, wanted, guides, Easing(easing))
+
+
+def _parse_picture(record: Record) -> Picture:
+    return Picture(record.whole("frame", FRAME_MIN, FRAME_MAX), record.text("image", 512))
