@@ -21,6 +21,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from .errors import UserError
@@ -258,7 +259,7 @@ def parse_job(raw: object, file: str = JOB_FILE) -> Job:
     segments = tuple(_parse_segment(item) for item in record.records("segments", 10_000))
     if not segments:
         record.refuse("segments", "must hold at least one segment")
-    for index, (left, right) in enumerate(zip(segments, segments[1:], strict=False)):
+    for index, (left, right) in enumerate(pairwise(segments)):
         if right.start.frame < left.end.frame:
             record.refuse(f"segments[{index + 1}]", "must not start before the segment before it ends")
     return Job(identity, engine, canvas, segments, settings, record.texts("source"), version)
@@ -296,7 +297,7 @@ def _parse_segment(record: Record) -> Segment:
     for name, frames in (("wanted", wanted), ("guides", tuple(guide.frame for guide in guides))):
         if any(not start.frame < frame < end.frame for frame in frames):
             record.refuse(name, f"must lie between the keys at frames {start.frame} and {end.frame}")
-        if any(later <= earlier for earlier, later in zip(frames, frames[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(frames)):
             record.refuse(name, "must be in ascending order without duplicates")
     easing = record.text("easing", 32, Easing.LINEAR)
     if easing not in list(Easing):

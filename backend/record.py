@@ -57,7 +57,9 @@ class Record:
         self._refuse(self._field(name), reason)
 
     def _refuse(self, where: str, reason: str) -> Never:
-        raise UserError("job-invalid", f"In “{self._file}”, {where} {reason}.", "Generate again from Blender to make a new job.")
+        raise UserError(
+            "job-invalid", f"In “{self._file}”, {where} {reason}.", "Generate again from Blender to make a new job."
+        )
 
     def _field(self, name: str) -> str:
         return f"{self._path}.{name}" if self._path else name
@@ -108,6 +110,9 @@ class Record:
             )
 
         return dict(self._take(name, {}, fits, "must be a JSON object of texts"))
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        return dict(self._take(name, {}, lambda value: isinstance(value, dict), "must be a JSON object"))
 
     def wholes(self, name: str, low: int, high: int, longest: int) -> tuple[int, ...]:
         fits = _whole_within(low, high)
