@@ -76,7 +76,7 @@ class Result:
 
 
 def write_result(folder: Path, result: Result) -> None:
-    """Write result.json into the job folder; a reader sees the old file or the whole new one. OSError when refused."""
+    """Write result.json so that a reader sees the old file or the whole new one. Raises OSError when refused."""
     write_json(folder / RESULT_FILE, asdict(result))
 
 

@@ -1,0 +1,200 @@
+"""The command line: `tooncrafter` or `python -m backend`.
+
+Exit codes: 0 done, 1 the job failed, 2 bad usage or bad input, 130 cancelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import __version__
+from .engines import ENGINES
+from .errors import Cancelled, UserError
+from .job import Easing, Settings
+
+if TYPE_CHECKING:
+    from .run import Listen
+
+DONE, FAILED, BAD_INPUT, CANCELLED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; every failure is a sentence on stderr."""
+    _speak_unicode()
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    try:
+        return int(options.command(options))
+    except UserError as error:
+        print(f"tooncrafter: {error}", file=sys.stderr)
+        return BAD_INPUT if error.bad_input else FAILED
+    except (Cancelled, KeyboardInterrupt):
+        print("tooncrafter: cancelled; finished drawings are kept.", file=sys.stderr)
+        return CANCELLED
+
+
+def _speak_unicode() -> None:
+    """Print any file name whatever the console's code page is; what it cannot show becomes an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tooncrafter", description="Draw the pictures between two keys.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"tooncrafter {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_inbetween(commands)
+
+    run = commands.add_parser("run", help="run a job folder; draws only what is missing", allow_abbrev=False)
+    run.add_argument("folder", type=Path, metavar="JOBDIR")
+    run.add_argument("--json", action="store_true", help="one JSON event a line instead of a progress bar")
+    run.set_defaults(command=_run)
+
+    worker = commands.add_parser("worker", help="serve jobs over stdin and stdout, for Blender", allow_abbrev=False)
+    worker.set_defaults(command=_worker)
+
+    doctor = commands.add_parser("doctor", help="tell what works on this machine", allow_abbrev=False)
+    doctor.set_defaults(command=_doctor)
+    return parser
+
+
+def _add_inbetween(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    defaults = Settings()
+    command = commands.add_parser(
+        "inbetween",
+        help="draw between two pictures",
+        description="Write OUT/0001.png … in time order.",
+        allow_abbrev=False,
+    )
+    command.add_argument("start", type=Path, metavar="START", help="picture of the start key")
+    command.add_argument("end", type=Path, metavar="END", help="picture of the end key")
+    when = command.add_mutually_exclusive_group()
+    when.add_argument("-n", type=int, default=None, metavar="N", help="that many, evenly spaced (default 7)")
+    when.add_argument("--times", metavar="T,T,…", help="at these times, between 0 (start) and 1 (end)")
+    command.add_argument("-o", "--out", type=Path, default=Path("inbetweens"), metavar="DIR")
+    command.add_argument("--overwrite", action="store_true", help="replace pictures that are in DIR")
+    command.add_argument(
+        "--guide", action="append", default=[], metavar="T=PNG", help="a line drawing of the pose at time T"
+    )
+    command.add_argument("--easing", choices=list(Easing), default=Easing.LINEAR)
+    command.add_argument("--engine", choices=list(ENGINES), default="draft")
+    command.add_argument("--fit", action="store_true", help="fit the end key into the size of the start key")
+    command.add_argument("--seed", type=int, default=defaults.seed)
+    command.add_argument("--prompt", default=defaults.prompt)
+    command.add_argument("--negative-prompt", default=defaults.negative_prompt)
+    command.add_argument("--preset", choices=("quick", "balanced", "best"), default=defaults.preset)
+    command.add_argument("--steps", type=int, default=defaults.steps, help="denoising steps; 0: as the preset")
+    command.add_argument("--guidance", type=float, default=defaults.guidance)
+    command.add_argument("--motion-speed", type=int, default=defaults.motion_speed)
+    command.add_argument("--guide-strength", type=float, default=defaults.guide_strength)
+    command.add_argument("--no-arcs", action="store_true", help="straight paths instead of arcs through guides")
+    command.add_argument("--sheet", type=Path, metavar="PNG", help="also write a contact sheet")
+    command.add_argument("--video", type=Path, metavar="FILE", help="also write an .mp4 or .gif")
+    command.add_argument("--fps", type=float, default=12.0, help="frame rate of the video (default 12)")
+    command.add_argument("--json", action="store_true", help="one JSON event a line instead of a progress bar")
+    command.set_defaults(command=_inbetween)
+
+
+def _inbetween(options: argparse.Namespace) -> int:
+    from .picture_pair import PairRequest, draw_between
+
+    settings = Settings(
+        seed=options.seed,
+        arcs=not options.no_arcs,
+        guide_strength=options.guide_strength,
+        prompt=options.prompt,
+        negative_prompt=options.negative_prompt,
+        preset=options.preset,
+        motion_speed=options.motion_speed,
+        guidance=options.guidance,
+        steps=options.steps,
+    )
+    request = PairRequest(
+        start=options.start,
+        end=options.end,
+        times=_times(options.n, options.times),
+        guides=dict(_guide(text) for text in options.guide),
+        easing=Easing(options.easing),
+        engine=options.engine,
+        settings=settings,
+        out=options.out,
+        overwrite=options.overwrite,
+        fit=options.fit,
+        sheet=options.sheet,
+        video=options.video,
+        fps=options.fps,
+    )
+    written = draw_between(request, _listener(options.json, len(request.times)))
+    if not options.json:
+        print(f"{len(written)} in-betweens in {options.out}")
+    return DONE
+
+
+def _times(count: int | None, listed: str | None) -> tuple[float, ...]:
+    if listed is not None:
+        try:
+            times = tuple(sorted(float(item) for item in listed.split(",")))
+        except ValueError as error:
+            raise UserError(
+                "times-invalid", f"--times “{listed}” is not a list of numbers such as 0.25,0.5."
+            ) from error
+    else:
+        count = 7 if count is None else count
+        if not 1 <= count <= 1000:
+            raise UserError("count-invalid", f"-n {count}: between 1 and 1000 in-betweens can be drawn.")
+        times = tuple((index + 1) / (count + 1) for index in range(count))
+    if any(not 0 < time < 1 for time in times):
+        raise UserError(
+            "times-invalid", "Every time must lie between 0 (start key) and 1 (end key), both excluded."
+        )
+    return times
+
+
+def _guide(text: str) -> tuple[float, Path]:
+    time, _, path = text.partition("=")
+    try:
+        value = float(time)
+    except ValueError as error:
+        raise UserError("guide-invalid", f"--guide “{text}” must look like 0.5=guide.png.") from error
+    if not 0 < value < 1 or not path:
+        raise UserError("guide-invalid", f"--guide “{text}”: the time must lie between 0 and 1, both excluded.")
+    return value, Path(path)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from .job import read_job
+    from .run import run_job
+
+    job = read_job(options.folder)
+    result = run_job(options.folder, _listener(options.json, len(job.wanted)))
+    if not options.json:
+        print(f"{result.made} in-betweens drawn, {result.kept} were there, in {options.folder}")
+    return DONE
+
+
+def _listener(as_json: bool, total: int) -> Listen:
+    from .terminal import JsonListener, TerminalListener
+
+    return JsonListener() if as_json else TerminalListener(total)
+
+
+def _worker(options: argparse.Namespace) -> int:
+    from .worker import main as serve
+
+    return serve()
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from .doctor import report
+
+    print(report())
+    return DONE

@@ -1,0 +1,51 @@
+"""What a frame was made from, as one hash: a finished frame is kept only if nothing it depends on has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from .engines import Engine
+from .job import CONTRACT_VERSION, Job, Segment, resolve
+
+
+def segment_fingerprint(folder: Path, job: Job, index: int, engine: Engine) -> str:
+    """Return the fingerprint of segment number `index`: the same if and only if its frames would be the same.
+
+    It covers engine and version, settings, keys, guides, easing, canvas and the neighbouring keys, but not which
+    frames are wanted, so asking for more frames keeps those that exist.
+    """
+    segment = job.segments[index]
+    parts = {
+        "contract": CONTRACT_VERSION,
+        "engine": [engine.name, engine.version],
+        "settings": asdict(job.settings),
+        "canvas": [job.canvas.width, job.canvas.height],
+        "easing": segment.easing,
+        "keys": [_picture(folder, key.frame, key.image) for key in (segment.start, segment.end)],
+        "guides": [_picture(folder, guide.frame, guide.image) for guide in segment.guides],
+        "neighbours": [
+            [_picture(folder, key.frame, key.image) for key in (other.start, other.end)] if other else None
+            for other in (previous_segment(job, index), next_segment(job, index))
+        ],
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def previous_segment(job: Job, index: int) -> Segment | None:
+    """Return the segment that ends on the key where segment `index` starts, if there is one."""
+    other = job.segments[index - 1] if index > 0 else None
+    return other if other and other.end.frame == job.segments[index].start.frame else None
+
+
+def next_segment(job: Job, index: int) -> Segment | None:
+    """Return the segment that starts on the key where segment `index` ends, if there is one."""
+    other = job.segments[index + 1] if index + 1 < len(job.segments) else None
+    return other if other and other.start.frame == job.segments[index].end.frame else None
+
+
+def _picture(folder: Path, frame: int, image: str) -> list[int | str]:
+    with resolve(folder, image).open("rb") as stream:
+        return [frame, hashlib.file_digest(stream, "sha256").hexdigest()]

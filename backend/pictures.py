@@ -1,0 +1,173 @@
+"""What is seen: reading keys and guides from anywhere, writing frames that are whole or absent.
+
+Inside the backend a picture is (height, width, 4) float32 in 0..1: sRGB-encoded, straight alpha, top row first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, PngImagePlugin
+
+from .errors import UserError
+
+if TYPE_CHECKING:
+    from .engines import Lines, Picture
+
+#: 8192 x 4320, a full 8K frame. The header is checked before a single pixel is decoded.
+MAX_PICTURE_PIXELS = 8192 * 4320
+MAX_SIDE_PIXELS = 16384
+
+_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "TGA", "GIF")
+_FINGERPRINT = "inbetween:fingerprint"
+# Our own limits, above, are checked first and named in the error.
+Image.MAX_IMAGE_PIXELS = None
+
+
+def _open(path: Path) -> Image.Image:
+    """Open a picture file and check its size, without decoding it."""
+    try:
+        image = Image.open(path, formats=_FORMATS)
+    except FileNotFoundError as error:
+        raise UserError("picture-missing", f"The picture “{path}” is not there.", _GET_ANOTHER) from error
+    except Exception as error:  # decoders meet hostile files and raise whatever they like
+        raise _unreadable(path, error) from error
+    width, height = image.size
+    if width * height > MAX_PICTURE_PIXELS or max(width, height) > MAX_SIDE_PIXELS:
+        image.close()
+        raise UserError(
+            "picture-too-large",
+            f"The picture “{path}” is {width} × {height} pixels; the largest that can be drawn is 8192 × 4320.",
+            "Use a smaller picture or a smaller render size.",
+        )
+    return image
+
+
+_GET_ANOTHER = "Generate again, or choose another picture."
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    reason = str(error).replace(str(path), "").strip(" '\"") or type(error).__name__
+    return UserError("picture-unreadable", f"The picture “{path}” cannot be read: {reason[:200]}.", _GET_ANOTHER)
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Return (width, height) in pixels from the file's header.
+
+    Raises UserError: "picture-missing", "picture-unreadable", "picture-too-large".
+    """
+    with _open(path) as image:
+        return image.size
+
+
+def read_picture(path: Path) -> Picture:
+    """Return the picture in the file, whatever its format and depth; of an animation, the first frame.
+
+    Raises UserError: "picture-missing", "picture-unreadable", "picture-too-large".
+    """
+    return np.asarray(_decode(path), np.float32) / np.float32(255)
+
+
+def read_guide(path: Path, size: tuple[int, int]) -> Lines:
+    """Return a guide as (height, width) float32, 0 = line and 1 = paper, fitted into `size` = (width, height).
+
+    Any colours do: transparency counts as paper, and a drawing that is mostly dark is light lines on dark paper.
+    A guide of another shape is fitted whole into the canvas, never cropped or stretched.
+    """
+    image = _decode(path)
+    pixels = np.asarray(image, np.float32) / np.float32(255)
+    alpha = pixels[..., 3]
+    luma = pixels[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)
+    opaque = alpha > 0.5
+    # On a transparent ground the ink itself says whether it is light or dark; it is drawn dark on white.
+    if opaque.mean() < 0.5:
+        lines = 1 - alpha
+    else:
+        lines = luma * alpha + (1 - alpha)
+        if np.median(lines) < 0.5:
+            lines = 1 - lines
+    if image.size != size:
+        sheet = Image.new("L", size, 255)
+        fitted = ImageOps.contain(Image.fromarray(_bytes(lines)), size, Image.Resampling.LANCZOS)
+        sheet.paste(fitted, ((size[0] - fitted.width) // 2, (size[1] - fitted.height) // 2))
+        lines = np.asarray(sheet, np.float32) / np.float32(255)
+    return lines
+
+
+def lines_picture(lines: Lines) -> Picture:
+    """Return a line drawing as an opaque black on white picture."""
+    return np.dstack([lines, lines, lines, np.ones_like(lines)])
+
+
+def fit_picture(picture: Picture, size: tuple[int, int]) -> Picture:
+    """Return `picture` fitted whole into `size` = (width, height), centred, with transparent margins."""
+    # Scaling premultiplied colour keeps the invisible colour of transparent pixels out of the rims.
+    premultiplied = Image.fromarray(_bytes(picture)).convert("RGBa")
+    fitted = ImageOps.contain(premultiplied, size, Image.Resampling.LANCZOS).convert("RGBA")
+    sheet = Image.new("RGBA", size)
+    sheet.paste(fitted, ((size[0] - fitted.width) // 2, (size[1] - fitted.height) // 2))
+    return np.asarray(sheet, np.float32) / np.float32(255)
+
+
+def _decode(path: Path) -> Image.Image:
+    """Decode into 8-bit RGBA."""
+    with _open(path) as image:
+        try:
+            if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
+                return _from_deep_gray(image)
+            upright = ImageOps.exif_transpose(image)
+            return upright.convert("RGBA")
+        except Exception as error:  # decoders meet hostile files and raise whatever they like
+            raise _unreadable(path, error) from error
+
+
+def _from_deep_gray(image: Image.Image) -> Image.Image:
+    """Scale 16-bit and float gray into 8 bits; Pillow's own conversion would clip them."""
+    values = np.asarray(image, np.float64)
+    full = 1.0 if image.mode == "F" else 65535.0
+    gray = np.nan_to_num(values / full, nan=0.0, posinf=1.0, neginf=0.0)
+    return Image.fromarray(_bytes(gray)).convert("RGBA")
+
+
+def _bytes(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Round 0..1 to 0..255; what is no number becomes 0."""
+    rounded: NDArray[np.uint8] = np.rint(np.clip(np.nan_to_num(values), 0, 1) * 255).astype(np.uint8)
+    return rounded
+
+
+def write_picture(path: Path, picture: Picture, fingerprint: str = "") -> None:
+    """Write an 8-bit RGBA PNG so that a file of that name is always complete, also after a power cut.
+
+    fingerprint: kept inside the file; says what the picture was made from. Raises OSError when the disk refuses.
+    """
+    extra = PngImagePlugin.PngInfo()
+    if fingerprint:
+        extra.add_text(_FINGERPRINT, fingerprint)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            Image.fromarray(_bytes(picture)).save(stream, "PNG", pnginfo=extra, compress_level=4)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def read_fingerprint(path: Path) -> str:
+    """Return what the picture says it was made from; "" for a file that is absent, damaged or not ours."""
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            found = image.info.get(_FINGERPRINT, "")
+            image.verify()
+    except (OSError, SyntaxError, ValueError, EOFError, zlib.error):
+        return ""
+    return found if isinstance(found, str) else ""

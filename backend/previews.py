@@ -1,0 +1,91 @@
+"""Contact sheets and little videos, for a quick look at a result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .errors import UserError
+
+if TYPE_CHECKING:
+    from .engines import Picture
+
+_GAP_PIXELS = 6
+_CHECKER_PIXELS = 8
+_CHECKER_GRAYS = (0.93, 1.0)
+
+
+def write_sheet(path: Path, pictures: Sequence[Picture], columns: int = 0, width: int = 1600) -> None:
+    """Write a contact sheet of pictures of one size, in reading order, over a light checkerboard.
+
+    columns: 0 chooses a nearly square sheet. width: of the sheet in pixels, at most. Raises OSError.
+    """
+    columns = columns or min(len(pictures), max(1, math.ceil(math.sqrt(len(pictures)))))
+    rows = math.ceil(len(pictures) / columns)
+    height_in, width_in = pictures[0].shape[:2]
+    cell_width = min(width_in, (width - _GAP_PIXELS) // columns - _GAP_PIXELS)
+    cell_height = max(1, round(cell_width * height_in / width_in))
+    sheet = Image.new(
+        "RGB",
+        (columns * (cell_width + _GAP_PIXELS) + _GAP_PIXELS, rows * (cell_height + _GAP_PIXELS) + _GAP_PIXELS),
+        (90, 90, 90),
+    )
+    for index, picture in enumerate(pictures):
+        cell = Image.fromarray(over_checker(picture)).resize((cell_width, cell_height), Image.Resampling.LANCZOS)
+        row, column = divmod(index, columns)
+        corner = (
+            _GAP_PIXELS + column * (cell_width + _GAP_PIXELS),
+            _GAP_PIXELS + row * (cell_height + _GAP_PIXELS),
+        )
+        sheet.paste(cell, corner)
+    sheet.save(path)
+
+
+def check_video_name(path: Path | None) -> None:
+    """Refuse, before any work, a video name that `write_video` cannot serve: UserError("video-format")."""
+    if path is not None and path.suffix.lower() not in (".mp4", ".gif"):
+        raise UserError("video-format", f"“{path.name}” must end in .mp4 or .gif.")
+
+
+def write_video(path: Path, pictures: Sequence[Picture], fps: float) -> None:
+    """Write pictures of one size as .mp4 or .gif, by the name's ending; transparency is shown on white.
+
+    Raises UserError("video-format") for another ending, OSError when the file cannot be written.
+    """
+    check_video_name(path)
+    frames = [_over(picture, np.ones((), np.float32)) for picture in pictures]
+    if path.suffix.lower() == ".gif":
+        first, *rest = (Image.fromarray(frame) for frame in frames)
+        # GIF counts in hundredths of a second, and players slow down below two of them.
+        hold = max(20, round(1000 / fps / 10) * 10)
+        first.save(path, save_all=True, append_images=rest, duration=hold, loop=0)
+        return
+    height, width = frames[0].shape[:2]
+    even = (width - width % 2, height - height % 2)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, even)
+    if not writer.isOpened():
+        raise OSError(f"the video {path} cannot be opened for writing")
+    for frame in frames:
+        writer.write(np.ascontiguousarray(frame[: even[1], : even[0], ::-1]))
+    writer.release()
+
+
+def over_checker(picture: Picture) -> NDArray[np.uint8]:
+    """Return the picture as 8-bit RGB over a light checkerboard that shows its transparency."""
+    height, width = picture.shape[:2]
+    rows, columns = np.ogrid[:height, :width]
+    odd = (rows // _CHECKER_PIXELS + columns // _CHECKER_PIXELS) % 2
+    return _over(picture, np.where(odd, *_CHECKER_GRAYS)[..., None].astype(np.float32))
+
+
+def _over(picture: Picture, paper: NDArray[np.float32]) -> NDArray[np.uint8]:
+    alpha = picture[..., 3:]
+    result: NDArray[np.uint8] = np.rint((picture[..., :3] * alpha + paper * (1 - alpha)) * 255).astype(np.uint8)
+    return result
