@@ -1,0 +1,97 @@
+"""From two views to one frame: a hard choice where the keys disagree, a mean where they agree.
+
+Blending two pictures that disagree draws everything twice; choosing one of them never does.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .colour import Gray, Premultiplied
+from .view import Map, Mask, View, nearest_true
+
+#: Colour differences (of 255) up to the first number are averaged, from the second number on chosen.
+AGREE, DISAGREE = 14.0, 36.0
+#: How much a better match counts against being nearer in time.
+CONFIDENCE_WEIGHT = 0.8
+#: A part uncovered by motion lies at least this deep in what the other key shows (pixels at working size).
+UNCOVERED_DEPTH = 2.5
+
+
+def sample(key: Premultiplied, view: View) -> Premultiplied:
+    """Return the key's pixels as the view places them, sharp (cubic)."""
+    return cv2.remap(key, view.x, view.y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def compose(
+    a: Premultiplied, b: Premultiplied, views: tuple[View, View], time: float, *, opaque: bool, scale: float = 1.0
+) -> Premultiplied:
+    """Return the frame at `time` from the start key's and the end key's pictures and views.
+
+    a, b: both keys brought to the moment. scale: frame pixels per working pixel.
+    """
+    from_a, from_b = views
+    if opaque:
+        a, b = _fill_unseen(a, b, from_a, from_b)
+    else:
+        a, b = a * from_a.seen[..., None], b * from_b.seen[..., None]
+    trust = _trust(from_a, from_b, time, opaque, scale)
+    both = from_a.seen & from_b.seen
+    if opaque:
+        trust = np.where(both, trust, from_a.seen.astype(np.float32) - from_b.seen)
+    difference = cv2.blur(_largest_channel(cv2.absdiff(a, b)), (3, 3)).astype(np.float32)
+    soft = np.clip(1 - (difference - AGREE) / (DISAGREE - AGREE), 0, 1)
+    weight = soft * np.float32(1 - time) + (1 - soft) * (trust > 0)
+    if opaque:
+        weight = np.where(both, weight, trust > 0)
+    weight = weight.astype(np.float32)
+    return cv2.blendLinear(a, b, weight, 1 - weight)
+
+
+def _largest_channel(pixels: Premultiplied) -> Gray:
+    channels = cv2.split(pixels)
+    return cv2.max(cv2.max(channels[0], channels[1]), cv2.max(channels[2], channels[3]))
+
+
+def _trust(a: View, b: View, time: float, opaque: bool, scale: float) -> Map:
+    """Return positive values where the start key is to be believed, negative where the end key is."""
+    trust_a = np.float32(1 - time) + CONFIDENCE_WEIGHT * (a.confidence - 0.5)
+    trust_b = np.float32(time) + CONFIDENCE_WEIGHT * (b.confidence - 0.5)
+    if opaque:
+        trust_a = np.where(a.seen, trust_a, -1)
+        trust_b = np.where(b.seen, trust_b, -1)
+    else:
+        depth = UNCOVERED_DEPTH * scale
+        trust_a = np.where(a.seen, trust_a, np.where(_uncovered(a, b, depth), -1, 1 - time - 0.15))
+        trust_b = np.where(b.seen, trust_b, np.where(_uncovered(b, a, depth), -1, time - 0.15))
+    window = max(3, int(5 * scale) | 1)
+    return cv2.blur((trust_a - trust_b).astype(np.float32), (window, window))
+
+
+def _uncovered(empty: View, shown: View, depth: float) -> Mask:
+    """Say where a key is empty only because something moved away: deep inside what the other shows for sure.
+
+    Near a silhouette "empty here" is an honest answer; deep inside a body it would tear a hole.
+    """
+    outside = cv2.distanceTransform((~empty.seen).astype(np.uint8), cv2.DIST_L2, 3)
+    return np.asarray((outside > depth) & shown.seen & (shown.confidence > 0.35), np.bool_)
+
+
+def _fill_unseen(
+    a: Premultiplied, b: Premultiplied, from_a: View, from_b: View
+) -> tuple[Premultiplied, Premultiplied]:
+    """Fill what neither key shows with the nearest backdrop, never with what happened to lie there."""
+    unseen = ~(from_a.seen | from_b.seen)
+    if not unseen.any():
+        return a, b
+    nothing = np.ones_like(unseen)
+    backdrop_a = from_a.seen & (nothing if from_a.backdrop is None else from_a.backdrop)
+    backdrop_b = from_b.seen & (nothing if from_b.backdrop is None else from_b.backdrop)
+    known = cv2.erode((backdrop_a | (~from_a.seen & backdrop_b)).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    nearest = nearest_true(known if known.any() else ~unseen)
+    if nearest is None:
+        return a, b
+    shown = np.where(from_a.seen[..., None], a, b)
+    filled = cv2.blur(shown[nearest], (5, 5))
+    return np.where(unseen[..., None], filled, a), np.where(unseen[..., None], filled, b)
