@@ -59,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="one JSON event a line instead of a progress bar")
     run.set_defaults(command=_run)
 
+    preview = commands.add_parser("preview", help="show a job folder as a sheet or video", allow_abbrev=False)
+    preview.add_argument("folder", type=Path, metavar="JOBDIR")
+    preview.add_argument("--sheet", type=Path, metavar="PNG", help="contact sheet of keys and in-betweens")
+    preview.add_argument("--video", type=Path, metavar="FILE", help=".mp4 or .gif with the timing of the shot")
+    preview.set_defaults(command=_preview)
+
     worker = commands.add_parser("worker", help="serve jobs over stdin and stdout, for Blender", allow_abbrev=False)
     worker.set_defaults(command=_worker)
 
@@ -185,6 +191,13 @@ def _listener(as_json: bool, total: int) -> Listen:
     from .terminal import JsonListener, TerminalListener
 
     return JsonListener() if as_json else TerminalListener(total)
+
+
+def _preview(options: argparse.Namespace) -> int:
+    from .previews import preview_job
+
+    preview_job(options.folder, options.sheet, options.video)
+    return DONE
 
 
 def _worker(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .errors import UserError
+from .job import frame_path, read_job, resolve
+from .pictures import read_picture
 
 if TYPE_CHECKING:
     from .engines import Picture
@@ -20,6 +23,33 @@ if TYPE_CHECKING:
 _GAP_PIXELS = 6
 _CHECKER_PIXELS = 8
 _CHECKER_GRAYS = (0.93, 1.0)
+
+
+def preview_job(folder: Path, sheet: Path | None, video: Path | None) -> None:
+    """Show the drawings of a job in time order: each once on the sheet, each held as long as exposed in the video.
+
+    Drawings that are not there yet are left out. Raises UserError for a folder that is no job.
+    """
+    check_video_name(video)
+    job = read_job(folder)
+    drawings = {key.frame: resolve(folder, key.image) for part in job.segments for key in (part.start, part.end)}
+    drawings |= {frame: frame_path(folder, frame) for frame in job.wanted if frame_path(folder, frame).exists()}
+    frames = sorted(drawings)
+    pictures = [read_picture(drawings[frame]) for frame in frames]
+    try:
+        if sheet:
+            write_sheet(sheet, pictures)
+        if video:
+            holds = [later - frame for frame, later in pairwise(frames)] + [1]
+            exposed = [picture for picture, hold in zip(pictures, holds, strict=True) for _ in range(hold)]
+            write_video(video, exposed, job.canvas.fps)
+    except OSError as error:
+        raise UserError(
+            "output-not-writable",
+            f"The preview cannot be written: {error}.",
+            "Choose another place or free some space.",
+            bad_input=False,
+        ) from error
 
 
 def write_sheet(path: Path, pictures: Sequence[Picture], columns: int = 0, width: int = 1600) -> None:

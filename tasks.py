@@ -1,0 +1,203 @@
+"""The project's tasks. Needs Python 3.11 or newer and nothing else; works on Linux, Windows and macOS.
+
+python tasks.py demo                    set up what is needed, in-between an example shot, show where it is
+python tasks.py test [--blender 4.5]    set up everything, run the whole suite
+python tasks.py lint                    ruff and mypy
+python tasks.py tooncrafter ARGUMENTS   the command line, in the prepared environment
+python tasks.py lock                    write the hashed lock files anew from pyproject.toml
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+REQUIREMENTS = ROOT / "requirements"
+DEMO = ROOT / "demo"
+UV_VERSION = "0.13.9"
+#: The Blender releases that exist as Python modules, newest first; their wheels ask for exactly this Python.
+BLENDERS = ("5.0", "4.5")
+BLENDER_PYTHON = "3.11"
+#: PIP_* settings that uv does not read, and what it calls them.
+UV_NAMES = {
+    "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
+    "PIP_EXTRA_INDEX_URL": "UV_INDEX",
+    "PIP_FIND_LINKS": "UV_FIND_LINKS",
+    "PIP_CERT": "SSL_CERT_FILE",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one task and return its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    tasks = parser.add_subparsers(required=True, metavar="TASK")
+    tasks.add_parser("demo", help="in-between an example shot").set_defaults(task=demo)
+    testing = tasks.add_parser("test", help="run the test suite; further arguments go to pytest")
+    testing.add_argument("--blender", choices=BLENDERS, default=BLENDERS[0])
+    testing.add_argument("--long", action="store_true", help="also the tests that take minutes")
+    testing.set_defaults(task=test)
+    tasks.add_parser("lint", help="ruff and mypy").set_defaults(task=lint)
+    tasks.add_parser("tooncrafter", help="the command line", add_help=False).set_defaults(task=tooncrafter)
+    tasks.add_parser("lock", help="write the lock files anew").set_defaults(task=lock)
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.task not in (test, tooncrafter):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options.rest = rest
+    try:
+        return int(options.task(options))
+    except subprocess.CalledProcessError as error:
+        print(
+            f"tasks.py: this command ended with exit code {error.returncode}:\n  {_shown(error.cmd)}",
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+# --- tasks ----------------------------------------------------------------------------------------------------
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Set up the core and Blender, run the example shot through the real add-on, say where the result is."""
+    began = time.monotonic()
+    backend = environment("core")
+    blender = environment(f"blender-{BLENDERS[0]}", BLENDER_PYTHON)
+    run([blender, ROOT / "examples" / "demo.py", DEMO], TOONCRAFTER_PYTHON=str(backend))
+    print(f"({time.monotonic() - began:.0f} s)")
+    return 0
+
+
+def test(options: argparse.Namespace) -> int:
+    """Run the suite: the backend's half in its environment, then Blender's half in Blender."""
+    backend = environment("development")
+    blender = environment(f"blender-{options.blender}", BLENDER_PYTHON)
+    chosen = [] if options.long else ["-m", "not long"]
+    pytest = ["-m", "pytest", *chosen, *options.rest]
+    halves = [(blender, [*pytest, "tests/blender"])]
+    if options.blender == BLENDERS[0]:
+        halves.insert(0, (backend, [*pytest, "tests", "--ignore=tests/blender", "--ignore=tests/gui"]))
+    codes = [
+        subprocess.run([python, *half], cwd=ROOT, env=_env(TOONCRAFTER_PYTHON=str(backend))).returncode
+        for python, half in halves
+    ]
+    return max(codes)
+
+
+def lint(options: argparse.Namespace) -> int:
+    """Check style and types."""
+    python = environment("development")
+    run([python, "-m", "ruff", "check", "."])
+    run([python, "-m", "ruff", "format", "--check", "."])
+    run([python, "-m", "mypy", "backend", "tooncrafter_blender", "tasks.py"])
+    return 0
+
+
+def tooncrafter(options: argparse.Namespace) -> int:
+    """Pass the arguments to the command line."""
+    full, core = ROOT / ".venv", ROOT / ".venv-core"
+    python = python_of(full) if _stamp(full).exists() or not core.exists() else python_of(core)
+    if not python.exists():
+        python = environment("core")
+    return subprocess.run([python, "-m", "backend", *options.rest], env=_env(PYTHONPATH=str(ROOT))).returncode
+
+
+def lock(options: argparse.Namespace) -> int:
+    """Resolve anew; the files hold names, versions and hashes but no addresses, so they are true everywhere."""
+    common = ["pip", "compile", "--universal", "--generate-hashes", "--no-annotate", "--quiet", "--no-config"]
+    common += ["--python-version", BLENDER_PYTHON, "--custom-compile-command", "python tasks.py lock"]
+    files: dict[str, list[str | Path]] = {
+        "core": ["pyproject.toml"],
+        "development": ["pyproject.toml", "--all-extras"],
+    }
+    files |= {f"blender-{version}": [REQUIREMENTS / f"blender-{version}.in"] for version in BLENDERS}
+    for name, sources in files.items():
+        # Local folders of wheels must not decide what everybody gets.
+        run([uv(), *common, *sources, "-o", REQUIREMENTS / f"{name}.txt"], UV_FIND_LINKS="")
+    return 0
+
+
+# --- environments ---------------------------------------------------------------------------------------------
+
+
+def environment(name: str, version: str | None = None) -> Path:
+    """Return the Python of the environment `name`, making it from its lock file if it is not there or outdated."""
+    folder = ROOT / (".venv" if name == "development" else f".venv-{name}")
+    lock_file = REQUIREMENTS / f"{name}.txt"
+    want = hashlib.sha256(lock_file.read_bytes()).hexdigest()
+    python = python_of(folder)
+    if python.exists() and _stamp(folder).exists() and _stamp(folder).read_text(encoding="ascii") == want:
+        return python
+    print(f"Setting up {folder.name} …", flush=True)
+    _stamp(folder).unlink(missing_ok=True)
+    if not python.exists():
+        own = f"{sys.version_info.major}.{sys.version_info.minor}"
+        run(
+            [
+                uv(),
+                "venv",
+                "--quiet",
+                "--clear",
+                "--python",
+                sys.executable if version in (None, own) else version,
+                folder,
+            ]
+        )
+    run([uv(), "pip", "sync", "--quiet", "--no-config", "--require-hashes", "--python", python, lock_file])
+    _stamp(folder).write_text(want, encoding="ascii")
+    return python
+
+
+def python_of(folder: Path) -> Path:
+    """Return where the Python of an environment lies."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def _stamp(folder: Path) -> Path:
+    return folder / "ready.sha256"
+
+
+def uv() -> Path:
+    """Return uv, from PATH or else from a small environment of its own."""
+    found = shutil.which("uv")
+    if found:
+        return Path(found)
+    folder = ROOT / ".tools"
+    tool = python_of(folder).with_name("uv.exe" if os.name == "nt" else "uv")
+    if not tool.exists():
+        print("Setting up uv …", flush=True)
+        made = subprocess.run([sys.executable, "-m", "venv", folder])
+        if made.returncode:
+            sys.exit("tasks.py: Python cannot make an environment. On Debian and Ubuntu: apt install python3-venv")
+        run([python_of(folder), "-m", "pip", "install", "--quiet", f"uv=={UV_VERSION}"])
+    return tool
+
+
+def run(command: Sequence[str | Path], **variables: str) -> None:
+    """Run a command in the project's folder; CalledProcessError when it fails."""
+    subprocess.run(list(command), cwd=ROOT, env=_env(**variables), check=True)
+
+
+def _env(**variables: str) -> Mapping[str, str]:
+    env = dict(os.environ)
+    for pip_name, uv_name in UV_NAMES.items():
+        if pip_name in env:
+            env.setdefault(uv_name, env[pip_name])
+    env.setdefault("UV_HTTP_TIMEOUT", "120")
+    return env | variables
+
+
+def _shown(command: Sequence[str | Path] | str) -> str:
+    return command if isinstance(command, str) else subprocess.list2cmdline([str(part) for part in command])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
