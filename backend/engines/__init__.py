@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import UserError
@@ -96,6 +97,15 @@ ENGINES: Mapping[str, str] = {
     "tooncrafter": "ToonCrafter: diffusion model, needs its weights and a graphics card",
     "hold": "Hold: repeats the start key",
 }
+
+
+def engine_obstacles() -> dict[str, str]:
+    """Return engine name -> "" if it can run in this environment, else the reason why not; loads nothing heavy."""
+    obstacles = dict.fromkeys(ENGINES, "")
+    if find_spec("cv2") is None or find_spec("scipy") is None:
+        obstacles["draft"] = "OpenCV and SciPy are not installed in the drawing environment."
+    obstacles["tooncrafter"] = "It cannot generate yet."
+    return obstacles
 
 
 def open_engine(name: str) -> Engine:
