@@ -1,0 +1,65 @@
+"""From the timeline to a job in the queue: what the button and the command both do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import bpy
+
+from ..backend.engines import ENGINES
+from ..backend.errors import UserError
+from . import capture, environment, job_folders, keyframes, preferences, watching
+from .home import home_of
+from .jobs import Entry, queue
+from .properties import Choice
+
+Report = Callable[[int, int], None]
+
+
+def generate(
+    scene: bpy.types.Scene,
+    obj: bpy.types.Object | None,
+    choice: Choice,
+    *,
+    frames: tuple[int, int] | None = None,
+    report: Report = lambda step, of: None,
+) -> Entry:
+    """Capture the keys of `obj` into a new job folder and put the job into the queue; return its entry.
+
+    frames: an explicit range instead of the selection. report: hears how many of how many pictures are captured.
+    Raises UserError; then no folder is left and the scene is as it was.
+    """
+    if choice.engine not in ENGINES:
+        known = f"Choose one of: {', '.join(ENGINES)}."
+        raise UserError("engine-unknown", f"There is no engine called “{choice.engine}”.", known)
+    python = environment.backend_python(preferences.current())
+    found = keyframes.find_spans(obj, scene, exposure=choice.exposure, breakdowns=choice.breakdowns, frames=frames)
+    assert obj
+    folder = job_folders.new_folder(found.spans[0].start, found.spans[-1].end)
+    home = home_of(scene, obj)
+    try:
+        job = capture.write_job(
+            scene,
+            obj,
+            found.spans,
+            folder,
+            engine=choice.engine,
+            settings=choice.settings,
+            easing=choice.easing,
+            capture=choice.capture,
+            source={"file": home.file, "scene": home.scene, "object": home.object},
+            report=report,
+        )
+    except BaseException:
+        job_folders.discard(folder)
+        raise
+    entry = Entry(job, folder, home, choice.import_as, remarks=found.remarks)
+    queue.submit(entry, python)
+    watching.start()
+    return entry
+
+
+def retry(entry: Entry) -> None:
+    """Run an ended job again, for its missing drawings. Raises UserError when the engine is not there."""
+    queue.retry(entry, environment.backend_python(preferences.current()))
+    watching.start()

@@ -1,0 +1,311 @@
+"""The queue that the panel shows: jobs one after another through one worker. Knows nothing of Blender.
+
+State lives at module level in `queue`, so that it survives loading another file. Entries hold names and paths,
+never Blender's objects, which die when a file is loaded or a step undone.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue as queues
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import assert_never
+
+from ..backend import messages
+from ..backend.errors import UserError
+from ..backend.job import CONTRACT_VERSION, Job
+from ..backend.result import Caution, read_result
+from .worker_process import Exited, WorkerProcess
+
+_log = logging.getLogger(__name__)
+
+#: The folder that holds the `backend` package: the extension itself.
+ROOT = Path(__file__).resolve().parent.parent
+
+_EVENTS_PER_POLL = 200
+
+
+class State(StrEnum):
+    """Where an entry of the queue stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass
+class Home:
+    """Where a job came from, by names that outlive Blender's objects.
+
+    file: the .blend file, "" while it was never saved. session: changes whenever a file is loaded.
+    scene, object: names. scene_uid: the scene's number, good within the session even when it is renamed.
+    """
+
+    file: str
+    session: str
+    scene: str
+    scene_uid: int
+    object: str
+
+
+@dataclass
+class Entry:
+    """One job in the queue.
+
+    import_as: how the result comes in ("strip", "reference", "none"). progress: 0..1.
+    seconds_left: -1 while unknown. sentence, hint: what became of it. warnings: what could not be done.
+    remarks: what was found when the keys were read.
+    """
+
+    job: Job
+    folder: Path
+    home: Home
+    import_as: str
+    remarks: tuple[str, ...] = ()
+    state: State = State.WAITING
+    stage: str = ""
+    progress: float = 0.0
+    seconds_left: float = -1.0
+    finished: set[int] = field(default_factory=set)
+    sentence: str = ""
+    hint: str = ""
+    code: str = ""
+    bad_input: bool = False
+    warnings: list[Caution] = field(default_factory=list)
+    imported: bool = False
+    cancelling: bool = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether it waits or runs."""
+        return self.state in (State.WAITING, State.RUNNING)
+
+    @property
+    def first(self) -> int:
+        """The frame of the first key."""
+        return self.job.segments[0].start.frame
+
+    @property
+    def last(self) -> int:
+        """The frame of the last key."""
+        return self.job.segments[-1].end.frame
+
+    def clear(self) -> None:
+        """Forget what became of it, to be run anew."""
+        self.state, self.stage, self.progress, self.seconds_left = State.WAITING, "", 0.0, -1.0
+        self.sentence = self.hint = self.code = ""
+        self.bad_input = self.cancelling = False
+        self.warnings.clear()
+
+
+class Queue:
+    """Jobs one after another. Every method returns at once except `wait` and `close`."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        #: Engine name -> why it cannot run here, "" if it can; empty until a worker has said so.
+        self.obstacles: dict[str, str] = {}
+        #: What came of the last request if it did not become a job; the panel shows it until the next one.
+        self.refused: UserError | None = None
+        self._worker: WorkerProcess | None = None
+        self._running: Entry | None = None
+        self._python = Path()
+
+    @property
+    def busy(self) -> bool:
+        """Whether any entry waits or runs."""
+        return any(entry.busy for entry in self.entries)
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The worker's process number, None when there is none."""
+        return self._worker.pid if self._worker else None
+
+    def find(self, job_id: str) -> Entry | None:
+        """Return the entry of that job."""
+        return next((entry for entry in self.entries if entry.job.id == job_id), None)
+
+    def submit(self, entry: Entry, python: Path) -> None:
+        """Put a job at the end of the queue, to be run by the backend's `python`."""
+        self.entries.append(entry)
+        self.refused = None
+        self._python = python
+        self._start_next()
+
+    def retry(self, entry: Entry, python: Path) -> None:
+        """Run a job again that has ended; drawings that are there already are kept."""
+        if entry.busy:
+            return
+        entry.clear()
+        self.entries.remove(entry)
+        self.submit(entry, python)
+
+    def cancel(self, entry: Entry) -> None:
+        """Stop a job; finished drawings stay. Cancelling a second time ends the worker that does not listen."""
+        if entry.state is State.WAITING:
+            self._end(entry, State.CANCELLED, "Cancelled before it began.")
+        elif entry is self._running and self._worker:
+            if entry.cancelling:
+                self._worker.stop()
+            entry.cancelling = True
+            entry.stage = "Cancelling"
+            self._worker.send(messages.Cancel(entry.job.id))
+
+    def remove(self, entry: Entry) -> None:
+        """Take an ended job off the list; its folder stays on disk."""
+        if not entry.busy:
+            self.entries.remove(entry)
+
+    def poll(self, wait_seconds: float = 0.0) -> list[Entry]:
+        """Take in what the worker said, waiting at most so long for the first word; return the changed entries."""
+        changed: list[Entry] = []
+        for _ in range(_EVENTS_PER_POLL):
+            if self._worker is None:
+                break
+            try:
+                event = self._worker.events.get(wait_seconds > 0, wait_seconds or None)
+            except queues.Empty:
+                break
+            wait_seconds = 0.0
+            entry = self._take(event)
+            if entry and entry not in changed:
+                changed.append(entry)
+        self._start_next()
+        return changed
+
+    def wait(self, entry: Entry, listen: Callable[[Entry], None] = lambda entry: None) -> None:
+        """Return when the job has ended: for background mode, where nothing else would poll."""
+        while entry.busy:
+            for changed in self.poll(wait_seconds=0.1):
+                listen(changed)
+            if self._worker is None and entry.busy:
+                time.sleep(0.01)
+
+    def close(self) -> None:
+        """End the worker and wait for its end; what ran or waited counts as cancelled."""
+        worker, self._worker = self._worker, None
+        for entry in self.entries:
+            if entry.busy:
+                self._end(entry, State.CANCELLED, "Stopped because Blender or the add-on was closed.")
+        if worker:
+            worker.stop_and_wait()
+
+    def _start_next(self) -> None:
+        if self._running:
+            return
+        entry = next((entry for entry in self.entries if entry.state is State.WAITING), None)
+        if entry is None:
+            return
+        if self._worker and (not self._worker.alive or self._worker.python != self._python):
+            self._worker.stop()
+            self._worker = None
+        if self._worker is None:
+            self._worker = WorkerProcess(self._python, ROOT)
+        self._running = entry
+        entry.state, entry.stage = State.RUNNING, "Starting the drawing engine"
+        self._worker.send(messages.Run(entry.job.id, str(entry.folder)))
+
+    def _take(self, event: messages.Event | Exited) -> Entry | None:
+        """Obey one event; return the entry that it changed."""
+        match event:
+            case messages.Ready():
+                return self._meet(event)
+            case Exited():
+                return self._bury(event)
+        entry = self._running
+        if entry is None or event.job != entry.job.id:
+            return None
+        match event:
+            case messages.Stage(_, name):
+                if not entry.cancelling:
+                    entry.stage = name
+            case messages.Progress():
+                entry.progress = max(entry.progress, _overall(entry.job, event))
+                entry.seconds_left = event.seconds_left
+            case messages.FrameReady():
+                entry.finished.add(event.frame)
+            case messages.Notice():
+                entry.warnings.append(Caution(event.sentence, event.frame))
+            case messages.Done():
+                self._finish(entry, event)
+            case messages.Failed():
+                self._end(entry, State.FAILED, event.sentence, event.hint)
+                entry.code, entry.bad_input = event.code, event.bad_input
+            case messages.Cancelled():
+                self._end(entry, State.CANCELLED, _kept(entry, "Cancelled."), "Retry draws only the missing ones.")
+            case _:
+                assert_never(event)
+        return entry
+
+    def _meet(self, ready: messages.Ready) -> Entry | None:
+        self.obstacles = dict(ready.engines)
+        if ready.version == CONTRACT_VERSION or self._running is None:
+            return None
+        entry = self._running
+        sentence = f"The drawing engine speaks version {ready.version}, this add-on version {CONTRACT_VERSION}."
+        self._end(entry, State.FAILED, sentence, "Install the add-on again, so that both halves match.")
+        if self._worker:
+            self._worker.stop()
+        return entry
+
+    def _bury(self, exited: Exited) -> Entry | None:
+        """The worker is gone: its job has failed, unless it was asked to end."""
+        entry, self._worker = self._running, None
+        if entry is None:
+            return None
+        for line in exited.tail:
+            _log.warning("worker: %s", line)
+        if entry.cancelling:
+            self._end(entry, State.CANCELLED, _kept(entry, "Cancelled."), "Retry draws only the missing ones.")
+        elif exited.code is None:
+            hint = "Check the backend's Python in the add-on's preferences."
+            self._end(entry, State.FAILED, f"The drawing engine {exited.how}.", hint)
+            entry.code = "worker-not-started"
+        else:
+            last = f" Its last words: {exited.tail[-1]}" if exited.tail else ""
+            hint = f"Press Retry: only the missing drawings are made.{last}"
+            self._end(entry, State.FAILED, _kept(entry, f"The drawing engine {exited.how}."), hint)
+            entry.code = "worker-died"
+        return entry
+
+    def _finish(self, entry: Entry, done: messages.Done) -> None:
+        entry.finished = set(entry.job.wanted)
+        entry.progress = 1.0
+        kept = f" {done.kept} were there already." if done.kept else ""
+        self._end(entry, State.DONE, f"{_drawings(done.made)} made.{kept}")
+        if result := read_result(entry.folder):
+            entry.warnings = list(result.warnings)
+
+    def _end(self, entry: Entry, state: State, sentence: str, hint: str = "") -> None:
+        entry.state, entry.stage, entry.seconds_left = state, "", -1.0
+        entry.sentence, entry.hint, entry.cancelling = sentence, hint, False
+        if entry is self._running:
+            self._running = None
+
+
+def _overall(job: Job, progress: messages.Progress) -> float:
+    """Return how much of the whole job is done, 0..1: segments count by the drawings that they hold."""
+    sizes = [len(segment.wanted) for segment in job.segments]
+    index = min(progress.segment, len(sizes) - 1)
+    part = min(1.0, progress.step / progress.of) if progress.of else 0.0
+    return (sum(sizes[:index]) + sizes[index] * part) / max(1, sum(sizes))
+
+
+def _kept(entry: Entry, sentence: str) -> str:
+    if count := len(entry.finished):
+        return f"{sentence} {_drawings(count)} finished before {'is' if count == 1 else 'are'} kept."
+    return sentence
+
+
+def _drawings(count: int) -> str:
+    return f"{count} drawing{'' if count == 1 else 's'}"
+
+
+#: The one queue of this Blender.
+queue = Queue()

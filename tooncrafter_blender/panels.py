@@ -1,0 +1,248 @@
+"""The "In-between" tab of the 3D viewport's sidebar, and the entry in the dope sheet's Key menu."""
+
+from __future__ import annotations
+
+import textwrap
+
+import blf
+import bpy
+
+from . import grease_pencil, guides
+from .home import is_open
+from .jobs import Entry, State, queue
+from .operators import (
+    INBETWEEN_OT_add_guide_layer,
+    INBETWEEN_OT_cancel,
+    INBETWEEN_OT_generate,
+    INBETWEEN_OT_import,
+    INBETWEEN_OT_open_folder,
+    INBETWEEN_OT_remove,
+    INBETWEEN_OT_retry,
+)
+from .preferences import EXTENSION
+from .properties import choice_of, settings_of
+from .prospect import prospect
+
+_ICONS = {
+    State.WAITING: "SORTTIME",
+    State.RUNNING: "RENDER_ANIMATION",
+    State.DONE: "CHECKMARK",
+    State.FAILED: "ERROR",
+    State.CANCELLED: "CANCEL",
+}
+#: Pixels of a panel's width that are not for text: margins, a box, an icon.
+_MARGIN = 64
+_MOST_WARNINGS = 4
+
+
+class _Tab:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "In-between"
+
+
+class INBETWEEN_PT_main(_Tab, bpy.types.Panel):
+    """What would be drawn, the button that draws it, and how."""
+
+    bl_idname = "INBETWEEN_PT_main"
+    bl_label = "In-betweens"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Lay out the panel."""
+        layout = self.layout
+        _draw_prospect(layout, context)
+        button = layout.column()
+        button.scale_y = 1.5
+        button.operator(INBETWEEN_OT_generate.bl_idname, text="Generate In-betweens", icon="PLAY")
+        if queue.refused:
+            _draw_refusal(layout, context)
+        for entry in queue.entries:
+            if entry.state is State.RUNNING:
+                _draw_progress(layout, entry)
+        chosen = settings_of(context.scene)
+        column = _properties(layout)
+        column.prop(chosen, "engine")
+        if obstacle := queue.obstacles.get(chosen.engine):
+            _draw_text(layout, context, obstacle, "ERROR")
+        column.prop(chosen, "exposure")
+        column.prop(chosen, "easing")
+        column.prop(chosen, "import_as")
+
+
+class INBETWEEN_PT_guides(_Tab, bpy.types.Panel):
+    """Guides of the active object."""
+
+    bl_idname = "INBETWEEN_PT_guides"
+    bl_parent_id = INBETWEEN_PT_main.bl_idname
+    bl_label = "Guides"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only Grease Pencil objects have guides."""
+        return grease_pencil.is_grease_pencil(context.object)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Lay out the sub-panel."""
+        layout = self.layout
+        assert context.object
+        if guides.guide_layer(context.object) is None:
+            layout.operator(INBETWEEN_OT_add_guide_layer.bl_idname, text="Add Guide Layer", icon="ADD")
+            return
+        frames = guides.guide_frames(context.object)
+        if frames:
+            text = f"Guides at {'frame' if len(frames) == 1 else 'frames'} {', '.join(map(str, frames))}"
+        else:
+            text = f"Draw on the layer “{guides.GUIDE_LAYER_NAME}” between two keys."
+        _draw_text(layout, context, text, "GREASEPENCIL")
+        _properties(layout).prop(settings_of(context.scene), "guide_strength", text="Strength", slider=True)
+
+
+class INBETWEEN_PT_look(_Tab, bpy.types.Panel):
+    """How drawings look and what is captured for them."""
+
+    bl_idname = "INBETWEEN_PT_look"
+    bl_parent_id = INBETWEEN_PT_main.bl_idname
+    bl_label = "Look"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Lay out the sub-panel."""
+        chosen = settings_of(context.scene)
+        column = _properties(self.layout)
+        for name in ("preset", "seed", "arcs", "flat_colours", "breakdowns", "width", "whole_scene"):
+            column.prop(chosen, name)
+
+
+class INBETWEEN_PT_jobs(_Tab, bpy.types.Panel):
+    """Jobs of this session, the newest first."""
+
+    bl_idname = "INBETWEEN_PT_jobs"
+    bl_parent_id = INBETWEEN_PT_main.bl_idname
+    bl_label = "Jobs"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Shown once there is a job."""
+        return bool(queue.entries)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Lay out the sub-panel."""
+        for entry in reversed(queue.entries):
+            _draw_entry(self.layout.box(), context, entry)
+
+
+def _properties(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    return column
+
+
+def _draw_prospect(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    playing = context.screen is not None and context.screen.is_animation_playing
+    found = prospect(context.object, context.scene, choice_of(context.scene), playing=playing)
+    box = layout.box().column(align=True)
+    if found.refusal:
+        _draw_text(box, context, found.refusal.sentence, "INFO")
+        _draw_text(box, context, found.refusal.hint)
+    for index, line in enumerate(found.lines):
+        _draw_text(box, context, line, "KEYTYPE_KEYFRAME_VEC" if index == 0 else "BLANK1")
+    for remark in found.remarks[:_MOST_WARNINGS]:
+        _draw_text(box, context, remark, "INFO")
+
+
+def _draw_refusal(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    error = queue.refused
+    assert error
+    box = layout.box().column(align=True)
+    _draw_text(box, context, error.sentence, "ERROR")
+    _draw_text(box, context, error.hint)
+    if error.code == "backend-missing":
+        opening = box.operator("preferences.addon_show", text="Open Preferences", icon="PREFERENCES")
+        opening.module = EXTENSION
+
+
+def _draw_progress(layout: bpy.types.UILayout, entry: Entry) -> None:
+    row = layout.row(align=True)
+    row.progress(factor=entry.progress, type="BAR", text=_progress_text(entry))
+    row.operator(INBETWEEN_OT_cancel.bl_idname, text="", icon="X").job = entry.job.id
+
+
+def _progress_text(entry: Entry) -> str:
+    if entry.cancelling or not entry.progress:
+        return f"{entry.stage}…"
+    text = f"{len(entry.finished)} of {len(entry.job.wanted)}"
+    return f"{text} · {_duration(entry.seconds_left)} left" if entry.seconds_left >= 1 else text
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _draw_entry(box: bpy.types.UILayout, context: bpy.types.Context, entry: Entry) -> None:
+    row = box.row(align=True)
+    row.label(text=f"{entry.home.object} {entry.first}–{entry.last}", icon=_ICONS[entry.state])
+    job = entry.job.id
+    if entry.busy:
+        row.operator(INBETWEEN_OT_cancel.bl_idname, text="", icon="X").job = job
+    else:
+        row.operator(INBETWEEN_OT_open_folder.bl_idname, text="", icon="FILE_FOLDER").job = job
+        row.operator(INBETWEEN_OT_remove.bl_idname, text="", icon="X").job = job
+    column = box.column(align=True)
+    if entry.state is State.WAITING:
+        _draw_text(column, context, "Waits for its turn.")
+    if entry.state is State.RUNNING:
+        _draw_text(column, context, f"{entry.stage}…")
+    _draw_text(column, context, entry.sentence)
+    _draw_text(column, context, entry.hint)
+    for caution in entry.warnings[:_MOST_WARNINGS]:
+        where = f"Frame {caution.frame}: " if caution.frame is not None else ""
+        _draw_text(column, context, where + caution.sentence, "INFO")
+    if (more := len(entry.warnings) - _MOST_WARNINGS) > 0:
+        _draw_text(column, context, f"{more} more in result.json in the job's folder.")
+    if entry.busy:
+        return
+    buttons = box.row(align=True)
+    if entry.state is not State.DONE:
+        buttons.operator(INBETWEEN_OT_retry.bl_idname, text="Retry", icon="FILE_REFRESH").job = job
+    if entry.finished and is_open(entry) and not entry.imported:
+        buttons.operator(INBETWEEN_OT_import.bl_idname, text="Import", icon="IMPORT").job = job
+
+
+def _draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
+    """Draw a sentence in as many lines as the panel's width asks for."""
+    if not text:
+        return
+    scale = context.preferences.system.ui_scale
+    blf.size(0, 11 * scale)
+    width = blf.dimensions(0, text)[0] / len(text)
+    columns = max(12, int((context.region.width - _MARGIN * scale) / width))
+    for index, line in enumerate(textwrap.wrap(text, columns)):
+        layout.label(text=line, icon=icon if index == 0 else ("NONE" if icon == "NONE" else "BLANK1"))
+
+
+def _draw_key_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
+    menu.layout.separator()
+    menu.layout.operator(INBETWEEN_OT_generate.bl_idname, icon="PLAY")
+
+
+_register, _unregister = bpy.utils.register_classes_factory(
+    (INBETWEEN_PT_main, INBETWEEN_PT_guides, INBETWEEN_PT_look, INBETWEEN_PT_jobs)
+)
+
+
+def register() -> None:
+    """Add the tab and the menu entry."""
+    _register()
+    bpy.types.DOPESHEET_MT_key.append(_draw_key_menu)
+
+
+def unregister() -> None:
+    """Take tab and menu entry away."""
+    bpy.types.DOPESHEET_MT_key.remove(_draw_key_menu)
+    _unregister()

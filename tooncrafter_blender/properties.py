@@ -1,0 +1,186 @@
+"""What the artist chooses for a scene, saved with the file, and the snapshot of it that a job is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+)
+
+from ..backend.engines import ENGINES
+from ..backend.job import Easing, Settings
+from .capture import CaptureSettings
+
+_ENGINES = tuple((name, *line.split(": ", 1)) for name, line in ENGINES.items())
+
+_EASINGS = (
+    (Easing.LINEAR, "Even", "All drawings are equally far apart"),
+    (Easing.EASE_IN, "Ease In", "Leaves the first key slowly: drawings crowd after it"),
+    (Easing.EASE_OUT, "Ease Out", "Settles into the second key slowly: drawings crowd before it"),
+    (Easing.EASE_BOTH, "Ease In and Out", "Leaves slowly and settles slowly: drawings crowd at both keys"),
+)
+
+_BREAKDOWNS = (
+    ("key", "As Keys", "Drawings pass through your breakdowns exactly"),
+    ("ignore", "Draw Over", "Breakdowns are left out, as if they were not there"),
+)
+
+_IMPORTS = (
+    ("reference", "Reference", "A picture behind your drawing in the camera's view, to look at or trace"),
+    ("strip", "Image Strip", "An image strip in the sequencer, to play and render"),
+    ("none", "Nothing Yet", "Drawings stay in the job's folder until you import them from the list"),
+)
+
+_PRESETS = (
+    ("quick", "Quick", "For a first look"),
+    ("balanced", "Balanced", "Good drawings in reasonable time"),
+    ("best", "Best", "For the final drawings, however long it takes"),
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Everything chosen, as plain values. exposure: frames that each drawing is held."""
+
+    engine: str
+    exposure: int
+    easing: Easing
+    breakdowns: Literal["key", "ignore"]
+    import_as: str
+    capture: CaptureSettings
+    settings: Settings
+
+
+class InbetweenSettings(bpy.types.PropertyGroup):
+    """How the in-betweens of a scene are drawn."""
+
+    if TYPE_CHECKING:
+        engine: str
+        exposure: int
+        easing: str
+        breakdowns: str
+        import_as: str
+        whole_scene: bool
+        width: int
+        seed: int
+        preset: str
+        arcs: bool
+        flat_colours: bool
+        guide_strength: float
+    else:
+        engine: EnumProperty(
+            name="Engine", description="What draws the in-betweens", items=_ENGINES, default="draft"
+        )
+        exposure: IntProperty(
+            name="Exposure",
+            description="Frames that each drawing is held: 1 animates on ones, 2 on twos, 3 on threes",
+            default=1,
+            min=1,
+            max=24,
+            soft_max=4,
+        )
+        easing: EnumProperty(
+            name="Easing",
+            description="How the drawings are spaced between two keys",
+            items=_EASINGS,
+            default=Easing.LINEAR,
+        )
+        breakdowns: EnumProperty(
+            name="Breakdowns",
+            description="What to do with keys of the type Breakdown between the others",
+            items=_BREAKDOWNS,
+            default="key",
+        )
+        import_as: EnumProperty(
+            name="Show As",
+            description="What the finished drawings become in this scene",
+            items=_IMPORTS,
+            default="reference",
+        )
+        whole_scene: BoolProperty(
+            name="Whole Scene",
+            description="Capture everything that the camera sees instead of the active object alone",
+        )
+        width: IntProperty(
+            name="Width",
+            description="Width of the drawings in pixels. 0 takes the render size; smaller is faster",
+            default=0,
+            min=0,
+            max=8192,
+            subtype="PIXEL",
+        )
+        seed: IntProperty(
+            name="Seed",
+            description="Another number gives another try, the same number the same drawings, "
+            "with engines that leave something to chance",
+            default=0,
+            min=0,
+        )
+        preset: EnumProperty(
+            name="Quality",
+            description="How much time to spend on each drawing",
+            items=_PRESETS,
+            default="balanced",
+        )
+        arcs: BoolProperty(
+            name="Arcs",
+            description="Let motion curve through guides and keys instead of running straight",
+            default=True,
+        )
+        flat_colours: BoolProperty(
+            name="Flat Colours",
+            description="Keep flat areas in exactly the colours of the keys",
+            default=True,
+        )
+        guide_strength: FloatProperty(
+            name="Guide Strength",
+            description="How closely the drawings follow the strokes of the guide layer",
+            default=0.6,
+            min=0.0,
+            max=1.0,
+            subtype="FACTOR",
+        )
+
+
+def settings_of(scene: bpy.types.Scene) -> InbetweenSettings:
+    """Return the scene's settings to be shown or changed."""
+    return cast(InbetweenSettings, scene.inbetween)
+
+
+def choice_of(scene: bpy.types.Scene) -> Choice:
+    """Return what is chosen for the scene now."""
+    chosen = settings_of(scene)
+    return Choice(
+        engine=chosen.engine,
+        exposure=chosen.exposure,
+        easing=Easing(chosen.easing),
+        breakdowns="ignore" if chosen.breakdowns == "ignore" else "key",
+        import_as=chosen.import_as,
+        capture=CaptureSettings(chosen.width or None, chosen.whole_scene),
+        settings=Settings(
+            seed=chosen.seed,
+            arcs=chosen.arcs,
+            guide_strength=round(chosen.guide_strength, 4),
+            preset=chosen.preset,
+            flat_colours=chosen.flat_colours,
+        ),
+    )
+
+
+def register() -> None:
+    """Give every scene its settings."""
+    bpy.utils.register_class(InbetweenSettings)
+    bpy.types.Scene.inbetween = PointerProperty(type=InbetweenSettings)
+
+
+def unregister() -> None:
+    """Take the settings away; what files hold of them stays there."""
+    del bpy.types.Scene.inbetween
+    bpy.utils.unregister_class(InbetweenSettings)

@@ -1,0 +1,101 @@
+"""What Generate would draw right now, in words: cheap enough to be asked at every redraw.
+
+Looking for spans compares drawings, so the answer is kept until the keys, the settings or a drawing change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import bpy
+from bpy.app.handlers import persistent
+
+from ..backend.errors import UserError
+from . import grease_pencil, keyframes
+from .properties import Choice
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """lines: what would be drawn. remarks: what to know about it. refusal: why nothing would be, else None."""
+
+    lines: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    refusal: UserError | None = None
+
+
+_known: tuple[Hashable, Prospect] = (None, Prospect())
+
+
+def prospect(obj: bpy.types.Object | None, scene: bpy.types.Scene, choice: Choice, *, playing: bool) -> Prospect:
+    """Return what Generate would do with `obj`. While the animation plays, what was last known."""
+    global _known
+    if playing and _known[0] is not None:
+        return _known[1]
+    state = _state(obj, scene, choice)
+    if state != _known[0]:
+        _known = state, _look(obj, scene, choice)
+    return _known[1]
+
+
+def _look(obj: bpy.types.Object | None, scene: bpy.types.Scene, choice: Choice) -> Prospect:
+    try:
+        found = keyframes.find_spans(obj, scene, exposure=choice.exposure, breakdowns=choice.breakdowns)
+    except UserError as error:
+        return Prospect(refusal=error)
+    spans = found.spans
+    count = sum(len(span.wanted) for span in spans)
+    guides = sum(len(span.guides) for span in spans)
+    keys = len({frame for span in spans for frame in (span.start, span.end)})
+    origin = found.origin[0].upper() + found.origin[1:]
+    where = f"{keys} keys, frames {spans[0].start} to {spans[-1].end}"
+    steered = f", {_counted(guides, 'guide')}" if guides else ""
+    return Prospect((f"{origin}:", where, _counted(count, "drawing") + steered), found.remarks)
+
+
+def _state(obj: bpy.types.Object | None, scene: bpy.types.Scene, choice: Choice) -> Hashable:
+    """Return a value that changes whenever the answer could, drawings excepted."""
+    if obj is None or not grease_pencil.is_grease_pencil(obj):
+        return (obj.name if obj else None,)
+    layers = tuple(
+        (
+            layer.name,
+            grease_pencil.is_shown(layer),
+            grease_pencil.is_locked(layer),
+            tuple((key.frame_number, key.select, key.keyframe_type) for key in layer.frames),
+        )
+        for layer in grease_pencil.layers(obj)
+    )
+    preview = scene.use_preview_range and (scene.frame_preview_start, scene.frame_preview_end)
+    return obj.session_uid, scene.frame_current, preview, choice.exposure, choice.breakdowns, layers
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+@persistent  # type: ignore[untyped-decorator]
+def _forget_changed(_: object, depsgraph: bpy.types.Depsgraph) -> None:
+    """A drawing was changed, so two keys may be a hold or not any more."""
+    if depsgraph.id_type_updated("GREASEPENCIL"):
+        _forget()
+
+
+@persistent  # type: ignore[untyped-decorator]
+def _forget(*_: object) -> None:
+    global _known
+    _known = None, Prospect()
+
+
+def register() -> None:
+    """Notice changes."""
+    bpy.app.handlers.depsgraph_update_post.append(_forget_changed)
+    bpy.app.handlers.load_post.append(_forget)
+
+
+def unregister() -> None:
+    """Stop noticing."""
+    bpy.app.handlers.depsgraph_update_post.remove(_forget_changed)
+    bpy.app.handlers.load_post.remove(_forget)
+    _forget()

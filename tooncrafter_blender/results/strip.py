@@ -1,0 +1,73 @@
+"""The result as an image strip in the sequencer: the whole motion, keys included, ready to be compared."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...backend.errors import UserError
+from ...backend.job import Job
+from .mark import mark, marked
+from .shown import Run, Shown
+
+_CHANNELS = 128
+
+
+def add_strips(scene: bpy.types.Scene, job: Job, shown: Shown, runs: tuple[Run, ...]) -> tuple[str, ...]:
+    """Add one strip for each run on a free channel above what plays there; return the strips' names.
+
+    A strip of this job that is already there is refreshed instead. Raises UserError("no-free-channel").
+    """
+    editor = scene.sequence_editor
+    there = marked(editor.strips_all, job.id) if editor else []
+    if there:
+        for strip in there:
+            if isinstance(strip, bpy.types.ImageStrip):
+                strip.directory = strip.directory  # drops what Blender keeps of the pictures
+        return tuple(strip.name for strip in there)
+    channels = [_free_channel(editor, run) for run in runs]
+    editor = editor or scene.sequence_editor_create()
+    names = []
+    for run, channel in zip(runs, channels, strict=True):
+        name = f"In-betweens {run.first}–{run.last}"
+        first = str(shown.file(run.first))
+        strip = editor.strips.new_image(name, first, channel, run.first, fit_method="FIT")
+        assert isinstance(strip, bpy.types.ImageStrip)
+        for frame in range(run.first + 1, run.last + 1):
+            strip.elements.append(shown.file(frame).name)
+        assert strip.colorspace_settings
+        strip.frame_final_duration = run.length
+        strip.blend_type = "ALPHA_OVER"
+        strip.alpha_mode = "STRAIGHT"
+        strip.colorspace_settings.name = "sRGB"
+        mark(strip, job.id)
+        names.append(strip.name)
+    _show_in_sequencer(scene)
+    return tuple(names)
+
+
+def _free_channel(editor: bpy.types.SequenceEditor | None, run: Run) -> int:
+    """Return the channel above everything that plays during the run, or any free one when that is the top."""
+    used = {
+        strip.channel
+        for strip in (editor.strips if editor else ())
+        if strip.frame_final_start <= run.last and strip.frame_final_end > run.first
+    }
+    above = max(used, default=0) + 1
+    if above <= _CHANNELS:
+        return above
+    for channel in range(_CHANNELS, 0, -1):
+        if channel not in used:
+            return channel
+    raise UserError(
+        "no-free-channel",
+        f"The sequencer has no free channel from frame {run.first} to {run.last}.",
+        "Remove a strip there, or import the result as a reference.",
+    )
+
+
+def _show_in_sequencer(scene: bpy.types.Scene) -> None:
+    """Blender 5 lets each workspace choose the scene of its sequencers; give those without one this scene."""
+    manager = bpy.context.window_manager
+    for window in manager.windows if manager else ():
+        if window.scene == scene and getattr(window.workspace, "sequencer_scene", scene) is None:
+            window.workspace.sequencer_scene = scene
