@@ -32,7 +32,7 @@ _POLITE_SECONDS = 1.0
 class Exited:
     """The worker has ended. code: as `subprocess` gives it, None when it could not even start.
 
-    reason: what the operating system said when it could not start. tail: the last lines that it printed.
+    reason: what the operating system said when it could not start. tail: the last lines of its error output.
     """
 
     code: int | None
@@ -155,9 +155,9 @@ class WorkerProcess:
                 try:
                     self.events.put(messages.parse_event(line.decode("utf-8", "replace")))
                 except UserError as error:
-                    self._tail.append(f"{error.sentence} {line[:200]!r}")
+                    _log.warning("no message: %s %r", error.sentence, line[:200])
             elif whole:
-                self._tail.append(f"A line that is too long for a message was dropped: {line[:200]!r}…")
+                _log.warning("a line that is too long for a message was dropped: %r…", line[:200])
             whole = complete
 
     def _keep_tail(self, stderr: IO[bytes]) -> None:
