@@ -12,8 +12,7 @@ from ...job import Settings
 from .. import Frame, Interval, Report
 from .colour import LIVE_ALPHA, Premultiplied, is_opaque, premultiply, straighten
 from .composing import compose, sample
-from .features import features
-from .flow import FlowMotion, dense_flow
+from .solving import solve
 
 if TYPE_CHECKING:
     from .. import Picture
@@ -46,11 +45,10 @@ class DraftEngine:
                 yield Frame(time, _cross_fade(start, end, time))
             return
         report.stage("finding motion")
-        report.note("method", "flow")
         opaque = is_opaque(a)
-        seen_a, seen_b = features(a), features(b)
-        motion_a = FlowMotion.of(a, seen_a, seen_b, dense_flow(seen_a, seen_b), opaque)
-        motion_b = FlowMotion.of(b, seen_b, seen_a, dense_flow(seen_b, seen_a), opaque)
+        shape = a.shape[:2]
+        method, (motion_a, motion_b) = solve(a, b, opaque=opaque, still_backdrop=False, canvas_shape=shape)
+        report.note("method", method)
         report.stage("drawing")
         same = (start == end).all(axis=-1)
         for done, time in enumerate(interval.times, start=1):

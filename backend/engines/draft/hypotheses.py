@@ -1,0 +1,217 @@
+"""Candidate motions: every rigid, similar or affine movement that some part of the drawing might make.
+
+Finding many and choosing later (`labelling`) is what makes large motions possible where flow only sees small ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.spatial import cKDTree
+
+from .affine import (
+    IDENTITY,
+    Affine,
+    Points,
+    about,
+    angle,
+    fit_affine,
+    fit_similarity,
+    is_plausible,
+    rotation,
+    transform,
+    translation,
+)
+from .colour import Premultiplied, luminance_over_white
+from .flow import Flow
+from .matching import match_regions
+from .regions import Regions, Shapes, measure, outline
+
+MOST_HYPOTHESES = 140
+MOST_PAIRS = 40
+#: Two motions that move no corner of the picture further apart than this are one.
+SAME_PIXELS = 1.5
+
+
+@dataclass(frozen=True)
+class Hypotheses:
+    """Motions from the start key to the end key; the first is standing still.
+
+    camera: for each motion, whether it may be the movement of the whole picture.
+    """
+
+    motions: list[Affine]
+    camera: list[bool]
+
+
+def find_hypotheses(
+    a: Premultiplied, b: Premultiplied, regions_a: Regions, regions_b: Regions, flow: Flow, opaque: bool
+) -> Hypotheses:
+    """Collect the motions of the whole picture, of matched regions and their neighbourhoods, and of the flow."""
+    height, width = regions_a.labels.shape
+    diagonal = float(np.hypot(height, width))
+    shape_a, shape_b = measure(regions_a.cores, regions_a.count), measure(regions_b.cores, regions_b.count)
+    pairs = match_regions(regions_a, regions_b, shape_a, shape_b, diagonal)[:MOST_PAIRS]
+    whole = _whole_picture(a, b, diagonal) + _keypoints(a, b) + _all_centres(shape_a, shape_b, pairs, diagonal)
+    parts: list[Affine] = []
+    if not opaque:
+        parts += _silhouette(regions_a, regions_b)
+    for pair in pairs:
+        parts += _region_pair(regions_a, regions_b, shape_a, shape_b, *pair)
+    parts += _neighbourhoods(shape_a, shape_b, pairs)
+    parts += _flow_fits(regions_a, shape_a, flow)
+    return _distinct(whole, parts, height, width)
+
+
+def _whole_picture(a: Premultiplied, b: Premultiplied, diagonal: float) -> list[Affine]:
+    """Phase correlation of the pictures' edges."""
+    sharp = [
+        cv2.Laplacian(cv2.GaussianBlur(luminance_over_white(key).astype(np.float32), (0, 0), 1.5), cv2.CV_32F)
+        for key in (a, b)
+    ]
+    window = cv2.createHanningWindow((a.shape[1], a.shape[0]), cv2.CV_32F)
+    shift, _ = cv2.phaseCorrelate(sharp[0], sharp[1], window)
+    offset = np.array(shift)
+    usable = np.isfinite(offset).all() and np.linalg.norm(offset) < 0.6 * diagonal
+    return [translation(offset)] if usable else []
+
+
+def _keypoints(a: Premultiplied, b: Premultiplied) -> list[Affine]:
+    """Up to five motions that textured detail agrees on (SIFT, RANSAC), each from what the ones before left."""
+    detector = cv2.SIFT.create(600)
+    points_a, described_a = detector.detectAndCompute(luminance_over_white(a), np.empty(0, np.uint8))
+    points_b, described_b = detector.detectAndCompute(luminance_over_white(b), np.empty(0, np.uint8))
+    if described_a is None or described_b is None or len(points_a) <= 8 or len(points_b) <= 8:
+        return []
+    candidates = cv2.BFMatcher().knnMatch(described_a, described_b, k=2)
+    good = [two[0] for two in candidates if len(two) == 2 and two[0].distance < 0.75 * two[1].distance]
+    start = np.array([points_a[match.queryIdx].pt for match in good], np.float32)
+    end = np.array([points_b[match.trainIdx].pt for match in good], np.float32)
+    found: list[Affine] = []
+    while len(start) >= 6 and len(found) < 5:
+        motion, inliers = cv2.estimateAffinePartial2D(start, end, method=cv2.RANSAC, ransacReprojThreshold=2.0)
+        if motion is None or int(inliers.sum()) < 5:
+            break
+        found.append(np.asarray(motion))
+        rest = np.asarray(inliers)[:, 0] == 0
+        start, end = start[rest], end[rest]
+    return found
+
+
+def _all_centres(shape_a: Shapes, shape_b: Shapes, pairs: list[tuple[int, int]], diagonal: float) -> list[Affine]:
+    """The motion that most matched regions share."""
+    if len(pairs) < 3:
+        return []
+    start = np.array([shape_a.centre[i] for i, _ in pairs], np.float32)
+    end = np.array([shape_b.centre[j] for _, j in pairs], np.float32)
+    motion, _ = cv2.estimateAffinePartial2D(start, end, method=cv2.RANSAC, ransacReprojThreshold=diagonal * 0.012)
+    return [] if motion is None else [np.asarray(motion)]
+
+
+def _silhouette(a: Regions, b: Regions) -> list[Affine]:
+    """The figure as a whole: its centre moves, its size changes."""
+    places = [np.argwhere(regions.live)[:, ::-1] for regions in (a, b)]
+    if not (len(places[0]) and len(places[1])):
+        return []
+    start, end = places[0].mean(axis=0), places[1].mean(axis=0)
+    scale = float(np.clip(np.sqrt(len(places[1]) / len(places[0])), 0.5, 2))
+    return [translation(end - start), about(scale * np.eye(2), start, end)]
+
+
+def _region_pair(a: Regions, b: Regions, shape_a: Shapes, shape_b: Shapes, i: int, j: int) -> list[Affine]:
+    """Motions that bring one matched region onto the other: move, moments, and contour fits from several angles."""
+    start, end = shape_a.centre[i], shape_b.centre[j]
+    squash = shape_b.covariance_power(j, 0.5) @ shape_a.covariance_power(i, -0.5)
+    found = [translation(end - start), about(squash, start, end)]
+    outline_a, outline_b = outline(a.cores, i + 1), outline(b.cores, j + 1)
+    if shape_a.long[i] / shape_a.short[i] > 1.5:
+        turn = (shape_b.tilt[j] - shape_a.tilt[i] + np.pi / 2) % np.pi - np.pi / 2
+        guesses = [0.0, turn, turn + np.pi]
+    else:
+        guesses = [0.0, 0.6, -0.6]
+    tree = cKDTree(outline_b)
+    fits = [_fit_contour(outline_a, outline_b, tree, about(rotation(g), start, end)) for g in guesses]
+    fits.sort(key=lambda fit: fit[0] + 0.15 * abs(angle(fit[1])))
+    found.append(fits[0][1])
+    if fits[1][0] + 0.15 * abs(angle(fits[1][1])) < 1.5 * (fits[0][0] + 0.15 * abs(angle(fits[0][1]))) + 0.5:
+        found.append(fits[1][1])
+    return found
+
+
+def _fit_contour(start: Points, end: Points, end_tree: cKDTree, guess: Affine) -> tuple[float, Affine]:
+    """Iterative closest point: (mean distance both ways, motion); affine where that fits clearly better."""
+    motion = guess
+    for _ in range(8):
+        distance, nearest = end_tree.query(transform(motion, start))
+        weights = 1 / (1 + (distance / (np.median(distance) + 1)) ** 2)
+        motion = fit_similarity(start, end[nearest], weights)
+    distance, nearest = end_tree.query(transform(motion, start))
+    error = _misfit(start, end, end_tree, motion)
+    if len(start) >= 12:
+        sheared = fit_affine(start, end[nearest])
+        scales = np.linalg.svd(sheared[:, :2], compute_uv=False)
+        if scales[0] < 2.2 and scales[1] > 0.4 and np.linalg.det(sheared[:, :2]) > 0:
+            sheared_error = _misfit(start, end, end_tree, sheared)
+            if sheared_error < 0.75 * error:
+                return sheared_error, sheared
+    return error, motion
+
+
+def _misfit(start: Points, end: Points, end_tree: cKDTree, motion: Affine) -> float:
+    moved = transform(motion, start)
+    forth, _ = end_tree.query(moved)
+    back, _ = cKDTree(moved).query(end)
+    return float(forth.mean() + back.mean()) / 2
+
+
+def _neighbourhoods(shape_a: Shapes, shape_b: Shapes, pairs: list[tuple[int, int]]) -> list[Affine]:
+    """Similarities through the centres of each matched region and its 4 or 8 nearest matched neighbours."""
+    if len(pairs) < 4:
+        return []
+    start = np.array([shape_a.centre[i] for i, _ in pairs])
+    end = np.array([shape_b.centre[j] for _, j in pairs])
+    tree = cKDTree(start)
+    found = []
+    for size in (4, 8):
+        if len(pairs) >= size:
+            _, groups = tree.query(start, size)
+            found += [fit_similarity(start[group], end[group]) for group in groups]
+    return found
+
+
+def _flow_fits(regions: Regions, shapes: Shapes, flow: Flow) -> list[Affine]:
+    """What the dense flow says about each large region, as a similarity that ignores its outliers."""
+    found = []
+    for region in np.argsort(-shapes.area, kind="stable")[:MOST_PAIRS]:
+        rows, columns = np.nonzero(regions.labels == region + 1)
+        if len(rows) < 12:
+            continue
+        chosen = np.linspace(0, len(rows) - 1, min(120, len(rows))).astype(int)
+        start = np.column_stack([columns[chosen], rows[chosen]]).astype(np.float64)
+        end = start + flow[rows[chosen], columns[chosen]]
+        motion = fit_similarity(start, end)
+        error = np.linalg.norm(transform(motion, start) - end, axis=1)
+        found.append(fit_similarity(start, end, 1 / (1 + (error / 1.5) ** 2)))
+    return found
+
+
+def _distinct(whole: list[Affine], parts: list[Affine], height: int, width: int) -> Hypotheses:
+    """Drop near duplicates; motions of the whole picture come first, so that no limit cuts them off."""
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height], [width / 2, height / 2]], float)
+    motions: list[Affine] = []
+    camera: list[bool] = []
+    seen = np.empty((0, 5, 2))
+    for index, motion in enumerate([np.array(IDENTITY), *whole, *parts]):
+        if len(motions) == MOST_HYPOTHESES:
+            break
+        if not is_plausible(motion):
+            continue
+        moved = transform(motion, corners)
+        if len(seen) and float(np.abs(seen - moved).max(axis=(1, 2)).min()) <= SAME_PIXELS:
+            continue
+        motions.append(motion)
+        camera.append(index <= len(whole))
+        seen = np.concatenate([seen, moved[None]])
+    return Hypotheses(motions, camera)

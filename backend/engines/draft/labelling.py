@@ -1,0 +1,279 @@
+"""Which motion each region makes: the one under which it looks like the other key, and like its neighbours'.
+
+Energy: sum of mismatches + 0.75 * border length * how far two neighbours' motions part (capped at 8 px),
+minimised by iterated conditional modes (Besag 1986, "On the statistical analysis of dirty pictures").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .affine import Affine, angle, inverse
+from .features import NOWHERE, WORST_COST, Features, match_cost
+from .regions import Regions
+from .view import Map
+
+SMOOTHNESS = 0.75
+APART_PIXELS = 8.0
+SWEEPS = 5
+#: Outline pixels may take the motion of any region within this many pixels.
+OUTLINE_REACH = 4
+#: Mean mismatch (share of the worst) of a place whose match falls outside the picture.
+_OUTSIDE = 0.6
+_CAMERA_OUTSIDE = 0.35
+#: A region that matches this well under the camera's motion belongs to the backdrop.
+_CAMERA_GOOD = 0.06
+#: What landing on something the camera already explains costs.
+_EXPLAINED = 0.25
+_STEP = 3
+
+
+@dataclass(frozen=True)
+class Side:
+    """One key as labelling sees it: its own features, the other key's, its regions, the way there."""
+
+    own: Features
+    other: Features
+    regions: Regions
+    motions: list[Affine]
+    opaque: bool
+
+
+@dataclass(frozen=True)
+class Labels:
+    """motion: (height, width) int16, each pixel's motion, -1 where nothing is drawn. camera: the backdrop's."""
+
+    motion: NDArray[Any]
+    camera: int
+
+
+def warp(pixels: Features, motion: Affine, shape: tuple[int, int], opaque: bool) -> Features:
+    """Bring the other key back through a motion: the result at x is `pixels` at motion(x)."""
+    return cv2.warpAffine(
+        pixels,
+        motion,
+        (shape[1], shape[0]),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE if opaque else cv2.BORDER_CONSTANT,
+        borderValue=NOWHERE,
+    )
+
+
+def resized(motion: Affine, factor_x: float, factor_y: float) -> Affine:
+    """Return the motion in the coordinates of a picture resized by the factors (pixel centres at whole numbers)."""
+    scale = np.array([factor_x, factor_y])
+    linear = motion[:, :2] * scale[:, None] / scale[None]
+    half = (1 / scale - 1) / 2
+    offset = (motion[:, :2] @ half + motion[:, 2] - half) * scale
+    return np.column_stack([linear, offset])
+
+
+def label_regions(side: Side, camera_candidates: list[bool], still_backdrop: bool) -> Labels:
+    """Choose a motion for every region, then for every outline pixel.
+
+    still_backdrop: the picture was cut out of a larger one whose rest does not change.
+    """
+    small = _Small.of(side)
+    costs, camera = _region_costs(side, small, camera_candidates, still_backdrop)
+    chosen = _minimise(side, small, costs)
+    motion = np.concatenate([[-1], chosen])[side.regions.labels].astype(np.int16)
+    return Labels(_settle_outlines(side, motion, np.unique(chosen)), camera)
+
+
+@dataclass(frozen=True)
+class _Small:
+    """The side at half size, where costs are summed."""
+
+    own: Features
+    other: Features
+    labels: NDArray[Any]
+    motions: list[Affine]
+    factor_x: float
+    factor_y: float
+
+    @staticmethod
+    def of(side: Side) -> _Small:
+        height, width = side.regions.labels.shape
+        factor = 0.5 if height * width > 60_000 else 1.0
+        size = int(width * factor), int(height * factor)
+        factor_x, factor_y = size[0] / width, size[1] / height
+        rows = np.minimum(((np.arange(size[1]) + 0.5) / factor_y).astype(int), height - 1)
+        columns = np.minimum(((np.arange(size[0]) + 0.5) / factor_x).astype(int), width - 1)
+        return _Small(
+            cv2.resize(side.own, size, interpolation=cv2.INTER_AREA),
+            cv2.resize(side.other, size, interpolation=cv2.INTER_AREA),
+            side.regions.labels[rows][:, columns],
+            [resized(motion, factor_x, factor_y) for motion in side.motions],
+            factor_x,
+            factor_y,
+        )
+
+    def cost(self, motion: Affine, opaque: bool, outside: float) -> Map:
+        """Return the mismatch of every pixel under a motion of this size, WORST_COST being 1."""
+        shape = self.labels.shape
+        cost = match_cost(self.own, warp(self.other, motion, shape, opaque), 5) / WORST_COST
+        inside = cv2.warpAffine(
+            np.ones(self.other.shape[:2], np.uint8),
+            motion,
+            (shape[1], shape[0]),
+            flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+        )
+        cost[inside == 0] = outside
+        return np.asarray(cost)
+
+
+def _region_costs(
+    side: Side, small: _Small, camera_candidates: list[bool], still_backdrop: bool
+) -> tuple[NDArray[Any], int]:
+    """Return the summed mismatch (regions, motions) and the number of the camera's motion."""
+    count, amount = side.regions.count, len(small.motions)
+    flat = small.labels.ravel()
+    area = np.maximum(np.bincount(flat, minlength=count + 1)[1:], 1).astype(np.float64)
+    camera, explained = 0, None
+    if side.opaque:
+        if not still_backdrop:
+            camera = _find_camera(side, small, camera_candidates)
+        back = match_cost(small.other, warp(small.own, inverse(small.motions[camera]), small.labels.shape, True), 5)
+        explained = (back < 0.1 * WORST_COST).astype(np.float32) * np.float32(_EXPLAINED)
+    costs = np.empty((count, amount))
+    for index, motion in enumerate(small.motions):
+        cost = small.cost(motion, side.opaque, _OUTSIDE)
+        if explained is not None and index != camera:
+            cost = cost + cv2.warpAffine(
+                explained,
+                motion,
+                (cost.shape[1], cost.shape[0]),
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            )
+        costs[:, index] = np.bincount(flat, cost.ravel(), minlength=count + 1)[1:]
+    reluctance = np.array([0.01 + 0.02 * abs(angle(motion)) for motion in side.motions])
+    reluctance[0] -= 0.01
+    costs += reluctance * area[:, None]
+    if side.opaque:
+        _bind_backdrop(small.labels, costs, area, camera)
+    return costs, camera
+
+
+def _find_camera(side: Side, small: _Small, candidates: list[bool]) -> int:
+    """Return the candidate that explains edges all over the picture best; its border counts double."""
+    cells = 16, 10
+    edge = ((small.own[..., 3] < 24) & (small.labels > 0)).astype(np.float32)
+    if edge.sum() <= 50:
+        edge = (small.labels > 0).astype(np.float32)
+    density = cv2.resize(edge, cells, interpolation=cv2.INTER_AREA)
+    weight = np.ones(density.shape)
+    weight[:, :2] = weight[:, -2:] = weight[:2] = weight[-2:] = 2
+    weight *= density * (edge.size / density.size) > 4
+    weight[0, 0] += 1e-6
+    scores: dict[int, float] = {}
+    for index in np.flatnonzero(candidates):
+        cost = small.cost(small.motions[index], True, _CAMERA_OUTSIDE)
+        mean = cv2.resize((cost * edge).astype(np.float32), cells, interpolation=cv2.INTER_AREA)
+        capped = np.minimum(mean / np.maximum(density, 1e-4), _CAMERA_OUTSIDE)
+        scores[int(index)] = float((weight * capped).sum() / weight.sum())
+    best = min(scores, key=lambda index: scores[index])
+    return 0 if scores[0] < scores[best] * 1.03 + 0.002 else best
+
+
+def _bind_backdrop(labels: NDArray[Any], costs: NDArray[Any], area: NDArray[Any], camera: int) -> None:
+    """Make every motion but the camera's need a reason, and forbid it to what spans the picture."""
+    height, width = labels.shape
+    mean = costs[:, camera] / area
+    other = np.arange(costs.shape[1]) != camera
+    costs[:, other] += (0.05 * area)[:, None]
+    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    touching = np.bincount(border, minlength=len(area) + 1)[1:]
+    spanning = (area >= 0.01 * height * width) & (touching >= 0.25 * (height + width))
+    bound = spanning | (area > 0.3 * height * width) | (mean < _CAMERA_GOOD)
+    costs[np.ix_(bound, other)] += 1e6
+
+
+def _minimise(side: Side, small: _Small, costs: NDArray[Any]) -> NDArray[Any]:
+    """Return the motion (from 0) of each region."""
+    count = side.regions.count
+    neighbours: list[list[tuple[int, float, NDArray[Any]]]] = [[] for _ in range(count)]
+    motions = np.array(side.motions)
+    for i, j, length, middle in _borders(small):
+        there = motions @ np.array([*middle, 1.0])
+        neighbours[i - 1].append((j - 1, length, there))
+        neighbours[j - 1].append((i - 1, length, there))
+    packed = [
+        (
+            np.array([other for other, _, _ in near]),
+            np.array([length for _, length, _ in near]),
+            np.array([there for _, _, there in near]),
+        )
+        for near in neighbours
+    ]
+    chosen = np.asarray(costs.argmin(axis=1))
+    order = np.argsort(-np.bincount(small.labels.ravel(), minlength=count + 1)[1:], kind="stable")
+    for _ in range(SWEEPS):
+        before = chosen.copy()
+        for region in order:
+            others, lengths, there = packed[region]
+            energy = costs[region]
+            if len(others):
+                anchored = there[np.arange(len(others)), chosen[others]]
+                apart = np.linalg.norm(there - anchored[:, None], axis=-1) / APART_PIXELS
+                energy = energy + SMOOTHNESS * lengths @ np.minimum(apart, 1)
+            chosen[region] = energy.argmin()
+        if (chosen == before).all():
+            break
+    return chosen
+
+
+def _borders(small: _Small) -> list[tuple[int, int, float, tuple[float, float]]]:
+    """Return (region, region, shared border length in small pixels / step, its middle in full pixels)."""
+    height, width = small.labels.shape
+    sides = []
+    for down, right in ((0, _STEP), (_STEP, 0)):
+        first = small.labels[: height - down, : width - right]
+        second = small.labels[down:, right:]
+        rows, columns = np.nonzero((first != second) & (first > 0) & (second > 0))
+        pair = np.sort(np.column_stack([first[rows, columns], second[rows, columns]]), axis=1)
+        sides.append(np.column_stack([pair, columns + right / 2, rows + down / 2]))
+    points = np.concatenate(sides)
+    if not len(points):
+        return []
+    pairs, which = np.unique(points[:, :2].astype(np.int64), axis=0, return_inverse=True)
+    which = which.ravel()
+    lengths = np.bincount(which)
+    x = np.bincount(which, points[:, 2]) / lengths / small.factor_x
+    y = np.bincount(which, points[:, 3]) / lengths / small.factor_y
+    return [
+        (int(i), int(j), min(int(length), 40) / _STEP, (float(px), float(py)))
+        for (i, j), length, px, py in zip(pairs, lengths, x, y, strict=True)
+    ]
+
+
+def _settle_outlines(side: Side, motion: NDArray[Any], used: NDArray[Any]) -> NDArray[Any]:
+    """Give each outline pixel the best of the motions near it, so that silhouettes go with their figure."""
+    outline = (side.regions.cores == 0) & (side.regions.labels > 0)
+    if len(used) < 2 or not outline.any():
+        return motion
+    best = np.full(motion.shape, np.inf, np.float32)
+    settled = motion.copy()
+    kernel = np.ones((2 * OUTLINE_REACH + 1,) * 2, np.uint8)
+    for index in used:
+        own = motion == index
+        near = (cv2.dilate(own.astype(np.uint8), kernel) > 0) & outline
+        if not near.any():
+            continue
+        rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
+        box = np.s_[max(rows[0] - 3, 0) : rows[-1] + 4, max(columns[0] - 3, 0) : columns[-1] + 4]
+        here = near[box]
+        origin = np.array([box[1].start, box[0].start])
+        shifted = np.column_stack(
+            [side.motions[index][:, :2], side.motions[index][:, :2] @ origin + side.motions[index][:, 2]]
+        )
+        cost = match_cost(side.own[box], warp(side.other, shifted, here.shape, side.opaque), 5)
+        cost = np.where(here, cost - 2.0 * own[box], np.inf)
+        better = cost < best[box]
+        best[box][better] = cost[better]
+        settled[box][better] = index
+    return settled

@@ -1,0 +1,188 @@
+"""How parts travel between the keys: along arcs about joints, together with the part they hang on.
+
+A part's motion T is split into that of its parent and its own relative to it, Q = inverse(T parent) T. Where Q
+turns about a point at which both touch, that point is a joint. Children follow their parents at every moment, so
+limbs stay together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .affine import IDENTITY, Affine, about, after, angle, fixed_point, inverse, power, stretch, transform
+from .features import EDGE_SCALE, Features
+
+#: A turn (radians) of less than this is no evidence of a joint.
+SMALLEST_TURN = 0.1
+#: Parts whose turn differs by less than this ride along with each other.
+SAME_TURN = 0.2
+#: Shared border (in pixels) that makes two parts neighbours.
+SMALLEST_CONTACT = 6
+_REACH = 3
+
+
+@dataclass(frozen=True)
+class Part:
+    """Everything that moves by one motion.
+
+    motion: from the start key to the end key. relative: the same seen from the parent.
+    centre: what the relative motion turns about, in the start key. parent: None for a part of its own.
+    """
+
+    motion: Affine
+    relative: Affine
+    centre: NDArray[Any]
+    is_joint: bool
+    parent: int | None
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The parts of a drawing by the number of their motion."""
+
+    parts: dict[int, Part]
+
+    def at(self, time: float) -> dict[int, Affine]:
+        """Return for each part the map from the start key to the frame at `time`."""
+        placed: dict[int, Affine] = {}
+
+        def place(number: int) -> Affine:
+            if number not in placed:
+                part = self.parts[number]
+                own = _partial(part, time)
+                placed[number] = own if part.parent is None else after(place(part.parent), own)
+            return placed[number]
+
+        for number in self.parts:
+            place(number)
+        return placed
+
+    def root(self, number: int) -> int:
+        """Return the part that this one hangs on in the end."""
+        parent = self.parts[number].parent
+        return number if parent is None else self.root(parent)
+
+
+def _partial(part: Part, time: float) -> Affine:
+    linear = power(part.relative, time)
+    if part.is_joint:
+        return about(linear, part.centre, part.centre)
+    end = transform(part.relative, part.centre)
+    return about(linear, part.centre, part.centre + time * (end - part.centre))
+
+
+@dataclass(frozen=True)
+class _Body:
+    """Where a part lies in the start key: its pixel count, centre, radius and mask."""
+
+    area: float
+    centre: NDArray[Any]
+    radius: float
+    distance: NDArray[Any]
+
+    def is_near(self, point: NDArray[Any], reach: float) -> bool:
+        height, width = self.distance.shape
+        x, y = round(float(point[0])), round(float(point[1]))
+        inside = 0 <= x < width and 0 <= y < height
+        return inside and bool(self.distance[y, x] <= reach)
+
+
+def plan_paths(
+    motions: list[Affine], label_a: NDArray[Any], label_b: NDArray[Any], seen_a: Features, seen_b: Features,
+    backdrop: int | None,
+) -> Paths:  # fmt: skip
+    """Build the tree of parts.
+
+    label_a, label_b: the motion of each pixel of the keys, -1 for none. backdrop: the motion of the backdrop.
+    """
+    numbers = sorted(({*np.unique(label_a)} | {*np.unique(label_b)}) - {-1})
+    bodies = {int(k): _body(int(k), motions[k], label_a, label_b, seen_a, seen_b) for k in numbers}
+    contacts = _contacts(label_a)
+    for pair, length in _contacts(label_b).items():
+        contacts[pair] = max(contacts.get(pair, 0), length)
+    parts: dict[int, Part] = {}
+    for number in sorted(bodies, key=lambda k: (k != backdrop, -bodies[k].area)):
+        touching = [k for k in parts if contacts.get((min(k, number), max(k, number)), 0) >= SMALLEST_CONTACT]
+        parts[number] = _attach(number, motions, bodies, touching, parts, backdrop)
+    return Paths(parts)
+
+
+def _attach(
+    number: int, motions: list[Affine], bodies: dict[int, _Body], touching: list[int], parts: dict[int, Part],
+    backdrop: int | None,
+) -> Part:  # fmt: skip
+    """Hang a part on the best of the parts that it touches."""
+    body = bodies[number]
+    best: tuple[float, Part] | None = None
+    for parent in touching:
+        relative = after(inverse(motions[parent]), motions[number])
+        turn = abs(angle(relative))
+        joint = fixed_point(relative) if turn > SMALLEST_TURN else None
+        reach = 0.35 * body.radius + 6
+        if joint is not None and body.is_near(joint, reach) and bodies[parent].is_near(joint, reach):
+            away = float(np.linalg.norm(transform(relative, body.centre) - body.centre))
+            candidate = (0.1 * away, Part(motions[number], relative, joint, True, parent))
+        elif parent != backdrop and turn < SAME_TURN and _same_size(relative):
+            away = float(np.linalg.norm(transform(relative, body.centre) - body.centre))
+            if away > bodies[parent].radius:
+                continue
+            candidate = (away, Part(motions[number], relative, body.centre, False, parent))
+        else:
+            continue
+        if best is None or candidate[0] < best[0]:
+            best = candidate
+    if best is not None:
+        return best[1]
+    return Part(motions[number], motions[number], body.centre, False, None)
+
+
+def _same_size(relative: Affine) -> bool:
+    scales = np.linalg.eigvalsh(stretch(relative))
+    return bool(scales[0] > 0.8 and scales[1] < 1.25)
+
+
+def _body(
+    number: int, motion: Affine, label_a: NDArray[Any], label_b: NDArray[Any], seen_a: Features, seen_b: Features
+) -> _Body:
+    """Measure a part where more of it is seen; its centre is that of its lines, where a drawing's weight is."""
+    in_a, in_b = label_a == number, label_b == number
+    use_b = in_b.sum() > 1.5 * in_a.sum()
+    mask, seen, back = (in_b, seen_b, inverse(motion)) if use_b else (in_a, seen_a, IDENTITY)
+    rows, columns = np.nonzero(mask)
+    weight = (seen[rows, columns, 3] <= EDGE_WEIGHT_REACH * EDGE_SCALE).astype(np.float64) * LINE_WEIGHT + 1
+    weight /= weight.sum()
+    centre = np.array([weight @ columns, weight @ rows])
+    radius = float(np.sqrt(weight @ ((columns - centre[0]) ** 2 + (rows - centre[1]) ** 2)))
+    if not in_a.any():
+        mask = cv2.warpAffine(
+            in_b.astype(np.uint8), motion, (in_b.shape[1], in_b.shape[0]),
+            flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+        ) > 0  # fmt: skip
+    else:
+        mask = in_a
+    distance = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 3)
+    return _Body(float(max(in_a.sum(), in_b.sum())), transform(back, centre), radius, distance)
+
+
+LINE_WEIGHT = 3.0
+EDGE_WEIGHT_REACH = 2.0
+
+
+def _contacts(label: NDArray[Any]) -> dict[tuple[int, int], int]:
+    """Return how many pixels of border each two parts share."""
+    height, width = label.shape
+    total: dict[tuple[int, int], int] = {}
+    for down, right in ((0, _REACH), (_REACH, 0)):
+        first, second = label[: height - down, : width - right], label[down:, right:]
+        touching = (first != second) & (first >= 0) & (second >= 0)
+        code = first[touching].astype(np.int64) * 10_000 + second[touching]
+        for value, length in zip(*np.unique(code, return_counts=True), strict=True):
+            i, j = divmod(int(value), 10_000)
+            key = (min(i, j), max(i, j))
+            total[key] = total.get(key, 0) + int(length)
+    return {pair: length // _REACH for pair, length in total.items()}

@@ -1,0 +1,47 @@
+"""Does the region solution hold? Judged by whether both keys, brought to the same moment, show the same picture."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .colour import Premultiplied
+from .view import Motion
+
+#: A colour difference (of 255) that counts as entirely different.
+WORST_DIFFERENCE = 90.0
+#: Opaque pictures: the largest mean disagreement of flat art whose regions were understood.
+MOST_DISAGREEMENT = 0.045
+#: Transparent pictures: regions must disagree less than this share of what flow does.
+BETTER_THAN_FLOW = 0.9
+
+
+def opaque_disagreement(a: Premultiplied, b: Premultiplied, motions: tuple[Motion, Motion]) -> float:
+    """Return how much the keys differ (0..1) where both are seen, 30 % and 70 % of the way."""
+    found = []
+    for time in (0.3, 0.7):
+        both, difference = _meet(a, b, motions, time)
+        found.append(float((difference * (both == 2)).mean()))
+    return sum(found) / 2
+
+
+def transparent_disagreement(a: Premultiplied, b: Premultiplied, motions: tuple[Motion, Motion]) -> float:
+    """Return how much the keys differ (0..1) half way over all that is seen; seen by one alone is the worst."""
+    both, difference = _meet(a, b, motions, 0.5)
+    if not both.any():
+        return 0.0
+    return float(np.where(both == 2, difference, 1.0)[both > 0].mean())
+
+
+def _meet(
+    a: Premultiplied, b: Premultiplied, motions: tuple[Motion, Motion], time: float
+) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.int_]], np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+    """Return how many keys show each pixel at `time`, and how much they differ there (0..1)."""
+    views = motions[0].view(time), motions[1].view(1 - time)
+    shown = [
+        cv2.remap(key, view.x, view.y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        for key, view in zip((a, b), views, strict=True)
+    ]
+    difference = cv2.absdiff(shown[0], shown[1]).max(axis=-1)
+    count = views[0].seen.astype(np.int_) + views[1].seen
+    return count, np.minimum(difference, WORST_DIFFERENCE) / WORST_DIFFERENCE

@@ -1,0 +1,110 @@
+"""From two keys to the motion of both: one solution a segment, shared by all its frames."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .affine import Affine, inverse
+from .colour import Premultiplied
+from .features import WORST_COST, Features, features, match_cost
+from .flow import FlowMotion, dense_flow
+from .front_order import front_order
+from .hypotheses import find_hypotheses
+from .labelling import Labels, Side, label_regions, warp
+from .layers import LayeredMotion, cut_layers
+from .paths import plan_paths
+from .regions import find_regions, joint_palette
+from .self_check import BETTER_THAN_FLOW, MOST_DISAGREEMENT, opaque_disagreement, transparent_disagreement
+from .view import Map, Motion
+
+#: The rim of the backdrop beside something that moves is a mixture of both; it counts as such above this cost.
+_RIM_COST = 6.0
+
+
+def solve_regions(
+    a: Premultiplied, b: Premultiplied, *, opaque: bool, still_backdrop: bool, canvas_shape: tuple[int, int],
+    size: tuple[int, int],
+) -> tuple[Motion, Motion]:  # fmt: skip
+    """Find how the flat regions of both keys move.
+
+    a, b: the keys at working size. size: (height, width) of the views to make.
+    """
+    seen_a, seen_b = features(a), features(b)
+    with ThreadPoolExecutor(2) as pool:
+        palette = joint_palette(a, b)
+        flow = pool.submit(dense_flow, seen_a, seen_b)
+        found = list(pool.map(lambda key: find_regions(key, palette, opaque, canvas_shape), (a, b)))
+        hypotheses = find_hypotheses(a, b, found[0], found[1], flow.result(), opaque)
+        motions = hypotheses.motions
+        sides = (
+            Side(seen_a, seen_b, found[0], motions, opaque),
+            Side(seen_b, seen_a, found[1], [inverse(motion) for motion in motions], opaque),
+        )
+        labels: list[Labels] = list(
+            pool.map(lambda side: label_regions(side, hypotheses.camera, still_backdrop), sides)
+        )
+    backdrop = labels[0].camera if opaque else None
+    paths = plan_paths(motions, labels[0].motion, labels[1].motion, seen_a, seen_b, backdrop)
+    order = front_order(motions, (labels[0].motion, labels[1].motion), (seen_a, seen_b), paths, backdrop)
+    solved = []
+    for index, (side, key) in enumerate(zip(sides, (a, b), strict=True)):
+        cost = _own_cost(side, labels[index].motion)
+        confidence = np.clip(1 - cost / WORST_COST * 1.5, 0, 1).astype(np.float32)
+        label = labels[index].motion.copy()
+        if opaque:
+            behind = label == backdrop
+            near = cv2.dilate((~behind).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+            label[behind & near & (cost > _RIM_COST)] = -1
+            soft = np.zeros(label.shape, np.bool_)
+        else:
+            soft = key[..., 3] < 128
+        solved.append(LayeredMotion(cut_layers(label, order, soft), paths, index == 0, confidence, backdrop, size))
+    return solved[0], solved[1]
+
+
+def _own_cost(side: Side, motion: NDArray[Any]) -> Map:
+    """Return the mismatch of every pixel under its part's motion, as if that part went on beyond its border."""
+    cost = np.full(motion.shape, WORST_COST, np.float32)
+    for index in np.unique(motion):
+        if index < 0:
+            continue
+        own = motion == index
+        rows, columns = np.flatnonzero(own.any(axis=1)), np.flatnonzero(own.any(axis=0))
+        box = np.s_[max(rows[0] - 2, 0) : rows[-1] + 3, max(columns[0] - 2, 0) : columns[-1] + 3]
+        there: Affine = side.motions[index]
+        origin = np.array([box[1].start, box[0].start])
+        shifted = np.column_stack([there[:, :2], there[:, :2] @ origin + there[:, 2]])
+        found = match_cost(side.own[box], warp(side.other, shifted, own[box].shape, side.opaque), 3)
+        cost[box][own[box]] = found[own[box]]
+    return cost
+
+
+def solve_flow(a: Premultiplied, b: Premultiplied, opaque: bool) -> tuple[Motion, Motion]:
+    """Find how single pixels of both keys move; for painted pictures and cloth."""
+    seen: tuple[Features, Features] = features(a), features(b)
+    return (
+        FlowMotion.of(a, seen[0], seen[1], dense_flow(seen[0], seen[1]), opaque),
+        FlowMotion.of(b, seen[1], seen[0], dense_flow(seen[1], seen[0]), opaque),
+    )
+
+
+def solve(
+    a: Premultiplied, b: Premultiplied, *, opaque: bool, still_backdrop: bool, canvas_shape: tuple[int, int]
+) -> tuple[str, tuple[Motion, Motion]]:
+    """Return the better of both solutions and its name, "regions" or "flow"."""
+    by_regions = solve_regions(
+        a, b, opaque=opaque, still_backdrop=still_backdrop, canvas_shape=canvas_shape, size=a.shape[:2]
+    )
+    if opaque and opaque_disagreement(a, b, by_regions) <= MOST_DISAGREEMENT:
+        return "regions", by_regions
+    by_flow = solve_flow(a, b, opaque)
+    if not opaque:
+        ours, theirs = transparent_disagreement(a, b, by_regions), transparent_disagreement(a, b, by_flow)
+        if ours < BETTER_THAN_FLOW * theirs:
+            return "regions", by_regions
+    return "flow", by_flow
