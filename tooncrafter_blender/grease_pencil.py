@@ -113,7 +113,7 @@ def _values(found: bpy.types.Attribute) -> NDArray[Any] | None:
         return None
     field, components, kind = _FIELDS[found.data_type]
     data = cast(Any, found).data
-    values = np.zeros(len(data) * components, kind)
+    values: NDArray[Any] = np.zeros(len(data) * components, kind)
     data.foreach_get(field, values)
     return values if components == 1 else values.reshape(-1, components)
 

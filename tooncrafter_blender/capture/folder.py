@@ -1,0 +1,257 @@
+"""From spans of a timeline to a job folder: every key and every guide as a picture, and job.json last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from ...backend import job
+from ...backend.errors import UserError
+from .. import grease_pencil, guides
+from ..keyframes import Span
+from . import png, software, strokes
+from .camera import View
+from .graphics import why_no_opengl
+from .private_scene import as_drawn, private_scene, view_layer_of
+from .render import refuse_while_rendering, render
+
+#: Blender renders nothing smaller.
+MIN_SIDE_PIXELS = 4
+
+
+@dataclass(frozen=True)
+class CaptureSettings:
+    """How keys are captured.
+
+    width: of the pictures in pixels, the height follows from the render's aspect; None: the render's resolution and
+    percentage. whole_scene: everything that the scene shows instead of the object alone on nothing.
+    """
+
+    width: int | None = None
+    whole_scene: bool = False
+
+
+def _ignore(done: int, of: int) -> None:
+    """Report to nobody."""
+
+
+def write_job(
+    scene: bpy.types.Scene,
+    obj: bpy.types.Object,
+    spans: tuple[Span, ...],
+    folder: Path,
+    *,
+    engine: str,
+    settings: job.Settings,
+    easing: job.Easing,
+    capture: CaptureSettings,
+    source: Mapping[str, str],
+    report: Callable[[int, int], None] = _ignore,
+) -> job.Job:
+    """Capture the keys and guides of `spans` (one or more) into `folder` and write its job file; return the job.
+
+    folder: is made; must not exist or be empty. report: called as report(done, of) after each picture.
+    Scene, object and settings are as before afterwards. On failure whatever was written is removed again.
+    Raises UserError: "not-in-scene", "object-hidden", "no-camera", "picture-too-small", "picture-too-large",
+    "rendering", "render-failed", "render-cancelled", "needs-opengl", "colour-management", "folder-not-empty",
+    "folder-not-writable".
+    """
+    if not spans:
+        raise ValueError("there is no span to capture")
+    _refuse_what_is_not_seen(scene, obj)
+    size = picture_size(scene, capture.width)
+    refuse_while_rendering()
+    canvas = job.Canvas(*size, scene.render.fps / scene.render.fps_base)
+    segments = tuple(_segment(span, easing) for span in spans)
+    made = job.Job(job.new_id(), engine, canvas, segments, settings, dict(source))
+    with (
+        _new_folder(folder),
+        private_scene(scene, obj, size, whole_scene=capture.whole_scene) as private,
+    ):
+        _write_pictures(private, obj, segments, folder, capture.whole_scene, report)
+        job.write_job(folder, made)
+    return made
+
+
+def picture_size(scene: bpy.types.Scene, width: int | None) -> tuple[int, int]:
+    """Return width and height in pixels of captured pictures: as rendered, or `width` wide in the same proportion.
+
+    Raises UserError for a size that cannot be captured.
+    """
+    render = scene.render
+    full = render.resolution_x, render.resolution_y
+    if width is None:
+        size = full[0] * render.resolution_percentage // 100, full[1] * render.resolution_percentage // 100
+    else:
+        size = width, round(width * full[1] / full[0])
+    if min(size) < MIN_SIDE_PIXELS:
+        raise UserError(
+            "picture-too-small",
+            f"Pictures of {size[0]} by {size[1]} pixels are too small to draw in.",
+            "Choose a larger width, or a larger resolution in the render settings.",
+        )
+    if max(size) > job.MAX_CANVAS_SIDE_PIXELS:
+        raise UserError(
+            "picture-too-large",
+            f"Pictures of {size[0]} by {size[1]} pixels are too large.",
+            f"Choose a width of at most {job.MAX_CANVAS_SIDE_PIXELS} pixels.",
+        )
+    return size
+
+
+def _refuse_what_is_not_seen(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
+    view_layer = view_layer_of(scene)
+    if not any(other == obj for other in view_layer.objects):
+        raise UserError(
+            "not-in-scene",
+            f"“{obj.name}” is not in the scene “{scene.name}”, or its collection is switched off.",
+            "Switch on its collection, or choose an object of this scene.",
+        )
+    if not obj.visible_get(view_layer=view_layer):
+        raise UserError("object-hidden", f"“{obj.name}” is hidden.", "Show it in the outliner and generate again.")
+
+
+def _segment(span: Span, easing: job.Easing) -> job.Segment:
+    def picture(frame: int, subfolder: str) -> job.Picture:
+        return job.Picture(frame, f"{subfolder}/{job.picture_name(frame)}")
+
+    return job.Segment(
+        picture(span.start, job.KEYS_FOLDER),
+        picture(span.end, job.KEYS_FOLDER),
+        span.wanted,
+        tuple(picture(frame, job.GUIDES_FOLDER) for frame in span.guides),
+        easing,
+    )
+
+
+def _write_pictures(
+    private: bpy.types.Scene,
+    obj: bpy.types.Object,
+    segments: tuple[job.Segment, ...],
+    folder: Path,
+    whole_scene: bool,
+    report: Callable[[int, int], None],
+) -> None:
+    keys = sorted({key for segment in segments for key in (segment.start, segment.end)}, key=lambda key: key.frame)
+    steering = [guide for segment in segments for guide in segment.guides]
+    total, done = len(keys) + len(steering), 0
+    _refuse_without_camera(private, [picture.frame for picture in (*keys, *steering)])
+    reason = why_no_opengl()
+    if reason and whole_scene:
+        _refuse_what_is_not_grease_pencil(private, reason)
+    for key in keys:
+        path = folder / key.image
+        if reason:
+            png.write(path, _painted(private, key.frame))
+        else:
+            with as_drawn(private, obj):
+                render(private, key.frame, path)
+        done += 1
+        report(done, total)
+    for guide in steering:
+        png.write(folder / guide.image, _guide_picture(private, obj, guide.frame))
+        done += 1
+        report(done, total)
+
+
+def _refuse_without_camera(private: bpy.types.Scene, frames: list[int]) -> None:
+    """Raise UserError unless every frame has a camera: the scene's, or that of the marker before the frame."""
+    if private.camera is None and not any(marker.camera for marker in private.timeline_markers):
+        raise UserError(
+            "no-camera",
+            "The scene has no camera, so nobody knows what the picture shows.",
+            "Add a camera, or choose one in the scene properties.",
+        )
+    for frame in frames:
+        private.frame_set(frame)
+        if private.camera is None:
+            raise UserError(
+                "no-camera", f"At frame {frame} the scene has no camera.", "Bind one to a marker before it."
+            )
+
+
+def _refuse_what_is_not_grease_pencil(private: bpy.types.Scene, reason: str) -> None:
+    solid = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD", "VOLUME"}
+    other = next((one for one in private.objects if one.type in solid and not one.hide_render), None)
+    if other is not None:
+        raise UserError(
+            "needs-opengl",
+            f"“{other.name}” can only be drawn with OpenGL, which does not work here: {reason}.",
+            "Capture the Grease Pencil object alone, or use a computer with a graphics driver.",
+        )
+
+
+def _painted(private: bpy.types.Scene, frame: int) -> software.Pixels:
+    """Return what the scene shows at `frame`, drawn without OpenGL."""
+    depsgraph = _evaluated_at(private, frame)
+    view = View.of(private, depsgraph)
+    return software.paint(_marks(private, frame, depsgraph, view), view)
+
+
+def _marks(
+    private: bpy.types.Scene, frame: int, depsgraph: bpy.types.Depsgraph, view: View
+) -> Iterator[strokes.Mark]:
+    """Yield all marks of all Grease Pencil objects, the farthest object and its lowest layer first."""
+    objects = [one for one in private.objects if grease_pencil.is_grease_pencil(one)]
+    alone = len(objects) == 1
+    for obj in sorted(objects, key=lambda one: -view.depth(one.evaluated_get(depsgraph))):
+        if not alone and obj.hide_render:
+            continue
+        guide = guides.guide_layer(obj)
+        for layer in grease_pencil.layers(obj):
+            if layer != guide and grease_pencil.is_shown(layer):
+                yield from strokes.marks(obj, layer, frame, depsgraph)
+
+
+def _guide_picture(private: bpy.types.Scene, obj: bpy.types.Object, frame: int) -> software.Pixels:
+    """Return the guide strokes of `obj` at `frame`, black on white."""
+    depsgraph = _evaluated_at(private, frame)
+    guide = guides.guide_layer(obj)
+    lines = () if guide is None else strokes.outlines(obj, guide, frame, depsgraph)
+    return software.ink(lines, View.of(private, depsgraph))
+
+
+def _evaluated_at(private: bpy.types.Scene, frame: int) -> bpy.types.Depsgraph:
+    private.frame_set(frame)
+    depsgraph = private.view_layers[0].depsgraph
+    assert depsgraph is not None, "setting the frame evaluates every view layer"
+    return depsgraph
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[None]:
+    """Make `folder` with the folders for pictures; whatever is in it is removed again when the block fails."""
+    made: list[Path] = []
+    try:
+        for path in (*reversed(folder.parents), folder, folder / job.KEYS_FOLDER, folder / job.GUIDES_FOLDER):
+            if path == folder and path.exists() and any(path.iterdir()):
+                raise UserError(
+                    "folder-not-empty",
+                    f"The job folder “{folder}” already holds something.",
+                    "Choose an empty folder, or one that does not exist yet.",
+                )
+            if not path.exists():
+                path.mkdir()
+                made.append(path)
+        yield
+    except BaseException as error:
+        _remove(folder, made)
+        if isinstance(error, OSError):
+            raise job.folder_refused(folder, error) from error
+        raise
+
+
+def _remove(folder: Path, made: list[Path]) -> None:
+    """Remove the pictures and the folders that were made; a folder that holds anything else stays."""
+    for path in reversed(made):
+        with suppress(OSError):
+            if path.parent == folder:
+                for picture in path.glob("*.png"):
+                    picture.unlink()
+            path.rmdir()
+    with suppress(OSError):
+        (folder / job.JOB_FILE).unlink()
