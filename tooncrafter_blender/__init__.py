@@ -1,9 +1,34 @@
 """The half that lives inside Blender: from the timeline to a job folder and back."""
 
+from __future__ import annotations
+
+from types import ModuleType
+
 
 def register() -> None:
-    """Add the classes to Blender."""
+    """Add the add-on to Blender."""
+    for module in _modules():
+        module.register()
 
 
 def unregister() -> None:
-    """Take the classes out of Blender."""
+    """Take the add-on out of Blender, in the opposite order."""
+    for module in reversed(_modules()):
+        module.unregister()
+
+
+def _modules() -> tuple[ModuleType, ...]:
+    # Imported here, so that the contract and the queue can be imported without Blender.
+    from . import (
+        commands,
+        home,
+        job_folders,
+        operators,
+        panels,
+        preferences,
+        properties,
+        prospect,
+        watching,
+    )
+
+    return preferences, properties, home, job_folders, watching, prospect, operators, panels, commands

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 from bl_ext.checkout.tooncrafter_blender.backend import job as contract
@@ -18,9 +19,7 @@ os.environ.setdefault("TOONCRAFTER_PYTHON", str(_VENV))
 PYTHON = Path(os.environ["TOONCRAFTER_PYTHON"])
 
 
-def make_job(
-    folder: Path, *keys: int, engine: str = "hold", size: tuple[int, int] = (64, 40)
-) -> contract.Job:
+def make_job(folder: Path, *keys: int, engine: str = "hold", size: tuple[int, int] = (64, 40)) -> contract.Job:
     """Write a job with a disc that moves from key to key, on ones; return it."""
     (folder / contract.KEYS_FOLDER).mkdir(parents=True)
     width, height = size
@@ -33,7 +32,7 @@ def make_job(
         picture.save(folder / contract.KEYS_FOLDER / contract.picture_name(frame))
     segments = tuple(
         contract.Segment(_key(start), _key(end), tuple(range(start + 1, end)))
-        for start, end in zip(keys, keys[1:], strict=False)
+        for start, end in pairwise(keys)
     )
     job = contract.Job(contract.new_id(), engine, contract.Canvas(width, height, 12.0), segments)
     contract.write_job(folder, job)
