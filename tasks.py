@@ -5,6 +5,7 @@ python tasks.py test [--blender 4.5]    set up everything, run the whole suite
 python tasks.py lint                    ruff and mypy
 python tasks.py tooncrafter ARGUMENTS   the command line, in the prepared environment
 python tasks.py lock                    write the hashed lock files anew from pyproject.toml
+python tasks.py package                 build the extension's zips under dist/, one for each platform
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +28,8 @@ UV_VERSION = "0.13.9"
 #: The Blender releases that exist as Python modules, newest first; their wheels ask for exactly this Python.
 BLENDERS = ("5.0", "4.5")
 BLENDER_PYTHON = "3.11"
+#: Packages whose build depends on the machine's graphics card, by the start of their names.
+PER_MACHINE = ("torch", "triton", "nvidia-", "cuda-")
 #: PIP_* settings that uv does not read, and what it calls them.
 UV_NAMES = {
     "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
@@ -47,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tasks.add_parser("lint", help="ruff and mypy").set_defaults(task=lint)
     tasks.add_parser("tooncrafter", help="the command line", add_help=False).set_defaults(task=tooncrafter)
     tasks.add_parser("lock", help="write the lock files anew").set_defaults(task=lock)
+    packaging = tasks.add_parser("package", help="build the extension's zips")
+    packaging.add_argument("platforms", nargs="*", metavar="PLATFORM", help="such as linux-x64; default: all")
+    packaging.set_defaults(task=package)
     options, rest = parser.parse_known_args(arguments)
     if rest and options.task not in (test, tooncrafter):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -122,6 +129,22 @@ def lock(options: argparse.Namespace) -> int:
     for name, sources in files.items():
         # Local folders of wheels must not decide what everybody gets.
         run([uv(), *common, *sources, "-o", REQUIREMENTS / f"{name}.txt"], UV_FIND_LINKS="")
+    everything = re.findall(r"^([\w.-]+)==([\w.]+)", (REQUIREMENTS / "development.txt").read_text("utf-8"), re.M)
+    per_machine = [name for name, _ in everything if name.startswith(PER_MACHINE)]
+    without = [argument for name in per_machine for argument in ("--no-emit-package", name)]
+    sources = ["pyproject.toml", "--extra", "tooncrafter", "-c", REQUIREMENTS / "development.txt", *without]
+    run([uv(), *common, *sources, "-o", REQUIREMENTS / "tooncrafter.txt"], UV_FIND_LINKS="")
+    pins = [f"{name}=={version}\n" for name, version in everything if name == "torch"]
+    note = "# Which build of it and what that brings depends on the machine; no hash fits all builds.\n"
+    (REQUIREMENTS / "torch.txt").write_text(note + "".join(pins), encoding="utf-8", newline="\n")
+    return 0
+
+
+def package(options: argparse.Namespace) -> int:
+    """Build the extension with Blender's own builder."""
+    blender = environment(f"blender-{BLENDERS[0]}", BLENDER_PYTHON)
+    run([sys.executable, ROOT / "wheels" / "fetch.py", *options.platforms])
+    run([blender, ROOT / "release" / "build.py", ROOT / "dist", *options.platforms])
     return 0
 
 
