@@ -1,0 +1,211 @@
+"""True colours: every frame corrected towards the two keys, and even areas made even again.
+
+The model's pictures drift in tone from key to key and flash near them. A frame's tone is told apart from what moves
+in it by its colours: the drawing's colours are the keys', wherever they have moved to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .palette import Palette, palette_of
+
+Pixels = NDArray[np.float32]
+_Flags = NDArray[np.bool_]
+
+#: A pixel differing more than this from what it is compared with says nothing about the tone.
+_REACH = 0.16
+_REACH_AT_LAST = 0.05
+_ROUNDS = 12
+#: Places where the keys differ less than this are taken to be still.
+_STILL = 0.02
+#: At most so many pixels of a frame are looked at.
+_MOST_PIXELS = 12_000
+#: What the published model does to colours stays within these; more would be a change of the picture.
+_GAINS = (0.6, 1.6)
+_OFFSETS = (-0.4, 0.4)
+#: How far from a flat colour an even area may be (of 1, in each channel), and how much of it must agree.
+_FLAT_REACH = 14 / 255
+_FLAT_SHARE = 0.8
+_FLAT_WINDOW = 5
+
+
+@dataclass(frozen=True)
+class Tone:
+    """A change of tone: colour * gain + offset, (3,) each."""
+
+    gain: Pixels
+    offset: Pixels
+
+    def apply(self, pixels: Pixels) -> Pixels:
+        """Change (…, 3)."""
+        changed: Pixels = pixels * self.gain + self.offset
+        return changed
+
+    def towards(self, other: Tone, share: float) -> Tone:
+        """Return the tone that is `share` (0..1) of the way to another."""
+        keep = np.float32(1 - share)
+        share = np.float32(share)
+        return Tone(self.gain * keep + other.gain * share, self.offset * keep + other.offset * share)
+
+
+NO_CHANGE = Tone(np.ones(3, np.float32), np.zeros(3, np.float32))
+
+
+def correct(frames: Pixels, start: Pixels, end: Pixels, palette: Palette | None = None) -> Pixels:
+    """Return the frames in the keys' tone.
+
+    frames: (frames, height, width, 3), nominally 0..1 and not clamped, the first and last of them the model's own
+    pictures of the keys. start, end: (height, width, 3) in 0..1. The first and last frame come out as the keys.
+    """
+    palette = palette or palette_of([start, end])
+    first = _paired_tone(frames[0], start)
+    last = _paired_tone(frames[-1], end)
+    count = len(frames)
+    corrected = np.empty_like(frames)
+    corrected[0], corrected[-1] = start, end
+    before = first
+    for index in range(1, count - 1):
+        time = index / (count - 1)
+        between = first.towards(last, time)
+        before = _frame_tone(frames[index], start, end, time, palette, [between, before])
+        corrected[index] = before.apply(frames[index])
+    return corrected
+
+
+def _fit(colours: Pixels, wanted: Pixels, weights: Pixels) -> Tone:
+    """Return the tone that brings colours (n, 3) nearest to the wanted ones in the weighted least squares sense.
+
+    Where the colours hardly differ among themselves the gain cannot be told and stays near 1.
+    """
+    total = max(float(weights.sum()), 1e-6)
+    share = (weights / total)[:, None]
+    middle, wanted_middle = (share * colours).sum(axis=0), (share * wanted).sum(axis=0)
+    spread = (share * (colours - middle) ** 2).sum(axis=0)
+    together = (share * (colours - middle) * (wanted - wanted_middle)).sum(axis=0)
+    doubt = 1e-4
+    gain = np.clip((together + doubt) / (spread + doubt), *_GAINS)
+    offset = np.clip(wanted_middle - gain * middle, *_OFFSETS)
+    return Tone(gain.astype(np.float32), offset.astype(np.float32))
+
+
+def _weights(misfits: Pixels, reach: float) -> Pixels:
+    """Tukey's biweight: full for a perfect match, none beyond the reach."""
+    return (np.clip(1 - (misfits / reach) ** 2, 0, 1) ** 2).astype(np.float32)
+
+
+def _misfits(colours: Pixels, wanted: Pixels) -> Pixels:
+    difference: Pixels = np.abs(colours - wanted).max(axis=-1)
+    return difference
+
+
+def _reaches() -> NDArray[np.float64]:
+    return np.geomspace(_REACH, _REACH_AT_LAST, _ROUNDS)
+
+
+def _paired_tone(frame: Pixels, key: Pixels) -> Tone:
+    """Return the tone that makes the model's picture of a key the key."""
+    colours, wanted = frame.reshape(-1, 3), key.reshape(-1, 3)
+    tone = Tone(np.ones(3, np.float32), np.median(wanted - colours, axis=0).astype(np.float32))
+    for reach in _reaches():
+        weights = _weights(_misfits(tone.apply(colours), wanted), max(reach, 2 * _REACH_AT_LAST))
+        if weights.sum() < 16:
+            break
+        tone = _fit(colours, wanted, weights)
+    return tone
+
+
+def _frame_tone(
+    frame: Pixels, start: Pixels, end: Pixels, time: float, palette: Palette, guesses: list[Tone]
+) -> Tone:
+    """Return the tone that brings an in-between's colours to the keys'.
+
+    Places that both keys show alike are compared with the keys themselves, all others with the nearest colour of the
+    palette. Several first guesses are followed; the one that explains most of the frame is kept.
+    """
+    even = _even(frame)
+    keys_even = even & (np.abs(start - end).max(axis=-1) < _STILL)
+    mixed = start * np.float32(1 - time) + end * np.float32(time)
+    chosen = _some(even)
+    colours, still, own = frame[chosen], keys_even[chosen], mixed[chosen]
+    used = palette.used
+    if len(colours) < 16 or not len(used):
+        return guesses[0]
+    starts = [*guesses, NO_CHANGE]
+    if still.sum() > 0.1 * len(colours):
+        starts.append(Tone(np.ones(3, np.float32), np.median((own - colours)[still], axis=0).astype(np.float32)))
+    offset = own.mean(axis=0) - colours.mean(axis=0)
+    starts.append(Tone(np.ones(3, np.float32), offset.astype(np.float32)))
+
+    def compared(tone: Tone) -> tuple[Pixels, Pixels]:
+        """What each pixel should be, and how far it is from that."""
+        toned = tone.apply(colours)
+        nearest = used[_nearest(toned, used)]
+        misfits = _misfits(toned, nearest)
+        own_misfits = _misfits(toned, own)
+        is_own = still & (own_misfits < np.maximum(misfits + 0.04, _REACH_AT_LAST))
+        return np.where(is_own[:, None], own, nearest), np.where(is_own, own_misfits, misfits)
+
+    def cost(tone: Tone) -> float:
+        return float(np.minimum(compared(tone)[1], _REACH_AT_LAST).mean())
+
+    best, best_cost = guesses[0], cost(guesses[0])
+    for tone in starts:
+        for reach in _reaches():
+            wanted, misfits = compared(tone)
+            weights = _weights(misfits, reach)
+            if weights.sum() < 16:
+                break
+            tone = _fit(colours, wanted, weights)
+        fitted_cost = cost(tone)
+        if fitted_cost < 0.98 * best_cost:
+            best, best_cost = tone, fitted_cost
+    return best
+
+
+def _even(frame: Pixels) -> _Flags:
+    """Return (height, width): pixels inside areas, not on lines or rims."""
+    around = np.ones((3, 3), np.uint8)
+    span = (cv2.dilate(frame, around) - cv2.erode(frame, around)).max(axis=-1)
+    limit = max(0.06, float(np.quantile(span, 0.3)))
+    flags: _Flags = span <= limit
+    return flags
+
+
+def _some(flags: _Flags) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the places of at most `_MOST_PIXELS` set flags, evenly taken."""
+    rows, columns = np.nonzero(flags)
+    every = max(1, len(rows) // _MOST_PIXELS)
+    return rows[::every], columns[::every]
+
+
+def _nearest(colours: Pixels, palette: Pixels) -> NDArray[np.intp]:
+    """Return (n,): for each of (n, 3) the nearest of (k, 3)."""
+    squares = (palette * palette).sum(axis=-1) - 2 * colours @ palette.T
+    return np.argmin(squares, axis=1)
+
+
+def flatten(frame: Pixels, flat: Pixels) -> Pixels:
+    """Return the frame with its even areas in exactly the flat colours of the keys; lines and rims stay as they are.
+
+    frame: (height, width, 3) in 0..1. flat: (colours, 3), see `Palette`. An area counts as one of them where nearly
+    all pixels around agree that it is the nearest and their mean is close to it.
+    """
+    if not len(flat):
+        return frame
+    height, width = frame.shape[:2]
+    nearest = _nearest(frame.reshape(-1, 3), flat).reshape(height, width)
+    mean = cv2.blur(frame, (_FLAT_WINDOW, _FLAT_WINDOW), borderType=cv2.BORDER_REPLICATE)
+    result = frame.copy()
+    for label in np.unique(nearest):
+        agreed = cv2.blur(
+            (nearest == label).astype(np.float32), (_FLAT_WINDOW, _FLAT_WINDOW), borderType=cv2.BORDER_REPLICATE
+        )
+        close = np.abs(mean - flat[label]).max(axis=-1) < _FLAT_REACH
+        near = np.abs(frame - flat[label]).max(axis=-1) < 3 * _FLAT_REACH
+        result[(agreed >= _FLAT_SHARE) & close & near] = flat[label]
+    return result
