@@ -20,7 +20,7 @@ import bpy
 
 from ..backend.engines import ENGINES
 from ..backend.errors import UserError
-from ..backend.job import Easing, frame_path
+from ..backend.job import MAX_CANVAS_SIDE_PIXELS, Easing, frame_path
 from . import grease_pencil, watching
 from .generate import generate
 from .jobs import Entry, State, queue
@@ -164,11 +164,17 @@ def _choice(scene: bpy.types.Scene, wishes: argparse.Namespace) -> Choice:
         choice = replace(choice, capture=replace(choice.capture, width=wishes.width))
     if wishes.whole_scene:
         choice = replace(choice, capture=replace(choice.capture, whole_scene=True))
-    if choice.exposure < 1:
-        raise UserError(
-            "exposure-invalid", "A drawing is held for at least one frame.", "Choose an exposure from 1."
-        )
+    _check("exposure", choice.exposure, 1, 1000)
+    _check("seed", choice.settings.seed, 0, 2**31 - 1)
+    if choice.capture.width is not None:
+        _check("width", choice.capture.width, 1, MAX_CANVAS_SIDE_PIXELS)
     return choice
+
+
+def _check(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        sentence = f"--{name} {value} is out of range."
+        raise UserError(f"{name}-invalid", sentence, f"Choose a whole number from {low} to {high}.")
 
 
 def _save_path(save: Path | None, overwrite: bool) -> Path | None:

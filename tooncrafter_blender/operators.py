@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import bpy
 from bpy.props import StringProperty
@@ -175,8 +175,9 @@ class INBETWEEN_OT_add_guide_layer(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Make the layer and choose it for drawing."""
-        assert context.object and isinstance(context.object.data, bpy.types.GreasePencil)
-        context.object.data.layers.active = guides.add_guide_layer(context.object)
+        assert context.object
+        layer = guides.add_guide_layer(context.object)
+        cast(bpy.types.GreasePencil, context.object.data).layers.active = layer
         return _DONE
 
 

@@ -25,6 +25,13 @@ class Prospect:
     refusal: UserError | None = None
 
 
+#: What versions of Blender call Grease Pencil data here.
+_DRAWING_TYPES = tuple(
+    item.identifier
+    for item in bpy.types.Depsgraph.bl_rna.functions["id_type_updated"].parameters["id_type"].enum_items
+    if item.identifier in ("GREASEPENCIL", "GREASEPENCIL_V3")
+)
+
 _known: tuple[Hashable, Prospect] = (None, Prospect())
 
 
@@ -78,7 +85,7 @@ def _counted(count: int, noun: str) -> str:
 @persistent  # type: ignore[untyped-decorator]
 def _forget_changed(_: object, depsgraph: bpy.types.Depsgraph) -> None:
     """A drawing was changed, so two keys may be a hold or not any more."""
-    if depsgraph.id_type_updated("GREASEPENCIL"):
+    if any(depsgraph.id_type_updated(kind) for kind in _DRAWING_TYPES):
         _forget()
 
 

@@ -54,26 +54,48 @@ def test_a_hold_goes_all_the_way_round_with_exact_colours_frames_and_alpha(
     saved: bpy.types.Scene, tmp_path: Path
 ) -> None:
     scene = saved
-    bpy.context.view_layer.update()
     obj = scenes.new_object(scene, {5: scenes.palette_patches(), 9: [scenes.box(2)]})
+    scene.view_settings.view_transform = "Standard"
     entry = draw(scene, obj, "strip")
     captured = scenes.picture(entry.folder / entry.job.segments[0].start.image).astype(int)
-    assert len(np.unique(captured[captured[..., 3] == 255][:, :3], axis=0)) >= len(scenes.PALETTE)
+    flat = np.unique(captured[captured[..., 3] == 255][:, :3], axis=0)
+    for colour in scenes.PALETTE:
+        rgb = [int(colour[index : index + 2], 16) for index in (1, 3, 5)]
+        assert np.abs(flat - rgb).max(axis=1).min() <= 1, colour
     watching.import_entry(entry, "strip")
     strip = scene.sequence_editor.strips[0]
     assert (strip.frame_final_start, strip.frame_final_end) == (5, 10)
-    obj.hide_render = True
     for frame in (5, 6, 8):
-        again = render(scene, frame, tmp_path / f"again{frame}.png")
-        assert again.shape == captured.shape
-        assert np.abs(again[..., 3] - captured[..., 3]).max() <= 1
-        opaque = captured[..., 3] == 255
-        assert np.abs(again[opaque] - captured[opaque]).max() <= 2
-        soft = (captured[..., 3] > 64) & ~opaque
-        assert np.abs(again[soft] - captured[soft]).max(initial=0) <= 2 * 255 / 64
+        assert_alike(render(scene, frame, tmp_path / f"{frame}.png"), captured)
     end = scenes.picture(entry.folder / entry.job.segments[0].end.image).astype(int)
-    assert np.abs(render(scene, 9, tmp_path / "again9.png") - end)[end[..., 3] == 255].max() <= 2
-    assert render(scene, 10, tmp_path / "again10.png")[..., 3].max() == 0  # the strip ends with the last key
+    assert_alike(render(scene, 9, tmp_path / "9.png"), end)
+    assert render(scene, 10, tmp_path / "10.png")[..., 3].max() == 0  # the strip ends with the last key
+
+
+@pytest.mark.parametrize("view_transform", ["Standard", "AgX", "Filmic"])
+def test_a_strip_renders_like_the_drawing_itself_whatever_the_view_transform(
+    saved: bpy.types.Scene, tmp_path: Path, view_transform: str
+) -> None:
+    obj = scenes.new_object(saved, {1: scenes.palette_patches(), 9: [scenes.box(2)]})
+    saved.view_settings.view_transform = view_transform
+    entry = draw(saved, obj, "strip")
+    watching.import_entry(entry, "strip")
+    saved.render.use_sequencer = False
+    drawing = render(saved, 1, tmp_path / "drawing.png")
+    saved.render.use_sequencer = True
+    assert_alike(render(saved, 5, tmp_path / "strip.png"), drawing)
+
+
+def assert_alike(picture: np.ndarray, expected: np.ndarray) -> None:
+    """At most 2 of 255 apart where opaque, in proportion where colour is divided by a small alpha."""
+    assert picture.shape == expected.shape
+    assert np.abs(picture[..., 3] - expected[..., 3]).max() <= 2
+    alpha = expected[..., 3]
+    assert (alpha == 255).sum() > 100
+    error = np.abs(picture - expected)[..., :3].max(axis=-1)
+    assert error[alpha == 255].max() <= 2
+    soft = (alpha > 64) & (alpha < 255)
+    assert error[soft].max(initial=0) <= 2 * 255 / 64
 
 
 def test_a_strip_holds_each_drawing_as_long_as_it_is_exposed(saved: bpy.types.Scene) -> None:
