@@ -31,8 +31,7 @@ def make_job(folder: Path, *keys: int, engine: str = "hold", size: tuple[int, in
         ImageDraw.Draw(picture).ellipse(disc, fill=(230, 69, 59, 255), outline=(20, 20, 30, 255), width=2)
         picture.save(folder / contract.KEYS_FOLDER / contract.picture_name(frame))
     segments = tuple(
-        contract.Segment(_key(start), _key(end), tuple(range(start + 1, end)))
-        for start, end in pairwise(keys)
+        contract.Segment(_key(start), _key(end), tuple(range(start + 1, end))) for start, end in pairwise(keys)
     )
     job = contract.Job(contract.new_id(), engine, contract.Canvas(width, height, 12.0), segments)
     contract.write_job(folder, job)

@@ -200,5 +200,3 @@ def test_the_worker_sees_neither_blenders_python_nor_the_persons_packages(
     queue.submit(entry, PYTHON)
     queue.wait(entry)
     assert entry.state is State.DONE
-
-
