@@ -19,8 +19,8 @@ _AROUND = np.ones((3, 3), np.uint8)
 class Letterbox:
     """Where the canvas lies in the model's frame; all numbers in pixels.
 
-    canvas_width, canvas_height: of the artist's picture. frame_width, frame_height: of the model's. left, top, width,
-    height: the box inside the frame that shows the whole canvas, centred, with its aspect kept to within a pixel.
+    canvas_width, canvas_height: of the artist's picture. frame_width, frame_height: of the model's. left, top,
+    width, height: the box inside the frame that shows the whole canvas, centred, its aspect kept to within a pixel.
     """
 
     canvas_width: int

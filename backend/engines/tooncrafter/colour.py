@@ -49,8 +49,8 @@ class Tone:
     def towards(self, other: Tone, share: float) -> Tone:
         """Return the tone that is `share` (0..1) of the way to another."""
         keep = np.float32(1 - share)
-        share = np.float32(share)
-        return Tone(self.gain * keep + other.gain * share, self.offset * keep + other.offset * share)
+        take = np.float32(share)
+        return Tone(self.gain * keep + other.gain * take, self.offset * keep + other.offset * take)
 
 
 NO_CHANGE = Tone(np.ones(3, np.float32), np.zeros(3, np.float32))
@@ -95,7 +95,8 @@ def _fit(colours: Pixels, wanted: Pixels, weights: Pixels) -> Tone:
 
 def _weights(misfits: Pixels, reach: float) -> Pixels:
     """Tukey's biweight: full for a perfect match, none beyond the reach."""
-    return (np.clip(1 - (misfits / reach) ** 2, 0, 1) ** 2).astype(np.float32)
+    weights: Pixels = (np.clip(1 - (misfits / reach) ** 2, 0, 1) ** 2).astype(np.float32)
+    return weights
 
 
 def _misfits(colours: Pixels, wanted: Pixels) -> Pixels:
@@ -124,8 +125,8 @@ def _frame_tone(
 ) -> Tone:
     """Return the tone that brings an in-between's colours to the keys'.
 
-    Places that both keys show alike are compared with the keys themselves, all others with the nearest colour of the
-    palette. Several first guesses are followed; the one that explains most of the frame is kept.
+    Places that both keys show alike are compared with the keys themselves, all others with the nearest colour of
+    the palette. Several first guesses are followed; the one that explains most of the frame is kept.
     """
     even = _even(frame)
     keys_even = even & (np.abs(start - end).max(axis=-1) < _STILL)
@@ -186,11 +187,12 @@ def _some(flags: _Flags) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 def _nearest(colours: Pixels, palette: Pixels) -> NDArray[np.intp]:
     """Return (n,): for each of (n, 3) the nearest of (k, 3)."""
     squares = (palette * palette).sum(axis=-1) - 2 * colours @ palette.T
-    return np.argmin(squares, axis=1)
+    nearest: NDArray[np.intp] = np.argmin(squares, axis=1)
+    return nearest
 
 
 def flatten(frame: Pixels, flat: Pixels) -> Pixels:
-    """Return the frame with its even areas in exactly the flat colours of the keys; lines and rims stay as they are.
+    """Return the frame with its even areas in exactly the keys' flat colours; lines and rims stay as they are.
 
     frame: (height, width, 3) in 0..1. flat: (colours, 3), see `Palette`. An area counts as one of them where nearly
     all pixels around agree that it is the nearest and their mean is close to it.

@@ -28,7 +28,7 @@ _CLEAR, _OPAQUE = 0.06, 0.92
 
 @dataclass(frozen=True)
 class Backing:
-    """What lies behind the drawing: its colour (3,), the drawing's colours (colours, 3), and how far they are apart.
+    """What lies behind the drawing: its colour (3,), the drawing's colours (colours, 3), how far they are apart.
 
     distance: from the backing to the nearest colour of the drawing, 0..1.73.
     """
@@ -52,7 +52,7 @@ def choose_backing(keys: Sequence[Pixels], palette: Palette | None = None) -> Ba
     """Return the backing that is easiest to tell from the keys' drawing; keys: (height, width, 4), straight alpha.
 
     It lies far from every colour of the drawing, and so that no colour of the drawing looks like another one seen
-    half through. Pale and dark paper is preferred to loud colours, which the model would let shine onto the drawing.
+    half through. Pale and dark paper is preferred to loud colours, which the model lets shine onto the drawing.
     """
     drawing = (palette or palette_of(keys)).used
     candidates = np.stack(np.meshgrid(_SHADES, _SHADES, _SHADES, indexing="ij"), axis=-1).reshape(-1, 3)

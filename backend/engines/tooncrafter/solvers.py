@@ -19,8 +19,8 @@ from .schedule import NoiseSchedule
 class SolverStep:
     """One step's coefficients, plain numbers.
 
-    timestep: where the step starts. signal, noise: of the clean latent that the model speaks of and of the noise, in
-    the latents there. unscale: from that clean latent to the one that all timesteps share. kept, clean: shares of
+    timestep: where the step starts. signal, noise: of the clean latent that the model speaks of and of the noise,
+    in the latents there. unscale: from that clean latent to the one that all timesteps share. kept, clean: shares of
     the latents and of the clean latent in the result. earlier: how far to go on beyond the clean latent, in
     differences from the one of the step before; 0 for a step of first order.
     """
@@ -38,8 +38,8 @@ def solver_steps(schedule: NoiseSchedule, timesteps: list[int]) -> list[SolverSt
     """Return the steps of DPM-Solver++(2M) from pure noise to timestep 0, noisiest first.
 
     timesteps: ascending. Lu et al. 2022, "DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic
-    Models", arXiv 2211.01095, algorithm 2, with the latents at timestep t being a(t) x + s(t) noise: dynamic rescale
-    is part of a, so a² + s² is not 1. From pure noise the logarithm of a / s is minus infinity and the first step
+    Models", arXiv 2211.01095, algorithm 2, with the latents at timestep t being a(t) x + s(t) noise: dynamic
+    rescale is part of a, so a² + s² is not 1. From pure noise the logarithm of a / s is minus infinity and the first step
     is of first order, exactly; so is a step after it, and one that ends where it starts.
     """
     scale = schedule.scale.double()

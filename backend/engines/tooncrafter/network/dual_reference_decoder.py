@@ -16,9 +16,9 @@ from torch.nn import functional
 
 from ..configuration import AutoencoderConfiguration
 from .attention import KeysValues, attend, split_heads
+from .convolution import AcrossFrames, Upsample
 from .encoder import EPS, Middle, PictureResBlock
 from .normalisation import ClipGroupNorm, GroupNorm
-from .unet_blocks import Upsample
 
 
 def in_pieces(function: Callable[[Tensor], Tensor], clip: Tensor, size: int | None, dim: int = 0) -> Tensor:
@@ -35,8 +35,7 @@ class TimeStack(nn.Module):
         super().__init__()
 
         def convolution(*before: nn.Module) -> nn.Sequential:
-            across_frames = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0))
-            return nn.Sequential(ClipGroupNorm(channels), nn.SiLU(), *before, across_frames)
+            return nn.Sequential(ClipGroupNorm(channels), nn.SiLU(), *before, AcrossFrames(channels))
 
         self.in_layers = convolution()
         self.out_layers = convolution(nn.Identity())
@@ -135,7 +134,7 @@ class TimeMixedConvolution(nn.Conv2d):
 
     def __init__(self, channels: int, output_channels: int) -> None:
         super().__init__(channels, output_channels, 3, padding=1)
-        self.time_mix_conv = nn.Conv3d(output_channels, output_channels, (3, 1, 1), padding=(1, 0, 0))
+        self.time_mix_conv = AcrossFrames(output_channels)
 
     def forward(self, input: Tensor, frames_at_once: int | None = None) -> Tensor:
         """(frames, channels, height, width) -> (frames, output channels, height, width)."""

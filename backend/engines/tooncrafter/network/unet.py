@@ -9,13 +9,13 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ..configuration import UNetConfiguration
+from .convolution import Upsample
 from .normalisation import GroupNorm
 from .transformers import PointwiseConvolution, TemporalTransformer
 from .unet_blocks import (
     Context,
     Stage,
     StageBuilder,
-    Upsample,
     embedding_layers,
     project_context,
     sinusoidal_embedding,

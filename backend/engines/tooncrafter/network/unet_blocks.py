@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from ..configuration import SketchEncoderConfiguration, UNetConfiguration
 from .attention import ContextKeysValues
+from .convolution import AcrossFrames
 from .normalisation import GroupNorm
 from .transformers import SpatialTransformer, TemporalTransformer
 
@@ -42,8 +43,7 @@ class TemporalConvolution(nn.Module):
         super().__init__()
 
         def convolution(*before: nn.Module) -> nn.Sequential:
-            over_frames = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0))
-            return nn.Sequential(GroupNorm(channels), nn.SiLU(), *before, over_frames)
+            return nn.Sequential(GroupNorm(channels), nn.SiLU(), *before, AcrossFrames(channels))
 
         self.conv1 = convolution()
         self.conv2 = convolution(nn.Dropout(dropout))
@@ -102,19 +102,6 @@ class Downsample(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(rows, channels, height, width) -> (rows, channels, height / 2, width / 2), rounded up."""
         output: Tensor = self.op(features)
-        return output
-
-
-class Upsample(nn.Module):
-    """Double height and width."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(rows, channels, height, width) -> (rows, channels, 2 * height, 2 * width)."""
-        output: Tensor = self.conv(functional.interpolate(features, scale_factor=2, mode="nearest"))
         return output
 
 
