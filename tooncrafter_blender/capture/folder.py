@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,16 +63,14 @@ def write_job(
     if not spans:
         raise ValueError("there is no span to capture")
     _refuse_what_is_not_seen(scene, obj)
+    _refuse_without_camera(scene)
     size = picture_size(scene, capture.width)
     refuse_while_rendering()
     canvas = job.Canvas(*size, scene.render.fps / scene.render.fps_base)
     segments = tuple(_segment(span, easing) for span in spans)
     made = job.Job(job.new_id(), engine, canvas, segments, settings, dict(source))
-    with (
-        _new_folder(folder),
-        private_scene(scene, obj, size, whole_scene=capture.whole_scene) as private,
-    ):
-        _write_pictures(private, obj, segments, folder, capture.whole_scene, report)
+    with _new_folder(folder):
+        _write_pictures(_Source(scene, obj, size, capture.whole_scene), segments, folder, report)
         job.write_job(folder, made)
     return made
 
@@ -105,6 +103,7 @@ def picture_size(scene: bpy.types.Scene, width: int | None) -> tuple[int, int]:
 
 def _refuse_what_is_not_seen(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:
     view_layer = view_layer_of(scene)
+    view_layer.update()  # a script may have linked or hidden the object just now
     if not any(other == obj for other in view_layer.objects):
         raise UserError(
             "not-in-scene",
@@ -113,6 +112,16 @@ def _refuse_what_is_not_seen(scene: bpy.types.Scene, obj: bpy.types.Object) -> N
         )
     if not obj.visible_get(view_layer=view_layer):
         raise UserError("object-hidden", f"“{obj.name}” is hidden.", "Show it in the outliner and generate again.")
+
+
+def _refuse_without_camera(scene: bpy.types.Scene) -> None:
+    # With a camera bound to any marker, Blender finds one for every frame.
+    if scene.camera is None and not any(marker.camera for marker in scene.timeline_markers):
+        raise UserError(
+            "no-camera",
+            "The scene has no camera, so nobody knows what the picture shows.",
+            "Add a camera, or choose one in the scene properties.",
+        )
 
 
 def _segment(span: Span, easing: job.Easing) -> job.Segment:
@@ -128,55 +137,44 @@ def _segment(span: Span, easing: job.Easing) -> job.Segment:
     )
 
 
+@dataclass(frozen=True)
+class _Source:
+    """What is captured, and how large."""
+
+    scene: bpy.types.Scene
+    obj: bpy.types.Object
+    size: tuple[int, int]
+    whole_scene: bool
+
+    def at(self, frame: int) -> AbstractContextManager[bpy.types.Scene]:
+        """Return the private scene that shows it at `frame`."""
+        return private_scene(self.scene, self.obj, frame, self.size, whole_scene=self.whole_scene)
+
+
 def _write_pictures(
-    private: bpy.types.Scene,
-    obj: bpy.types.Object,
-    segments: tuple[job.Segment, ...],
-    folder: Path,
-    whole_scene: bool,
-    report: Callable[[int, int], None],
+    source: _Source, segments: tuple[job.Segment, ...], folder: Path, report: Callable[[int, int], None]
 ) -> None:
     keys = sorted({key for segment in segments for key in (segment.start, segment.end)}, key=lambda key: key.frame)
     steering = [guide for segment in segments for guide in segment.guides]
-    total, done = len(keys) + len(steering), 0
-    _refuse_without_camera(private, [picture.frame for picture in (*keys, *steering)])
     reason = why_no_opengl()
-    if reason and whole_scene:
-        _refuse_what_is_not_grease_pencil(private, reason)
-    for key in keys:
-        path = folder / key.image
+    if reason and source.whole_scene:
+        _refuse_what_is_not_grease_pencil(source.scene, reason)
+    total = len(keys) + len(steering)
+    for done, key in enumerate(keys, 1):
         if reason:
-            png.write(path, _painted(private, key.frame))
+            png.write(folder / key.image, _painted(source, key.frame))
         else:
-            with as_drawn(private, obj):
-                render(private, key.frame, path)
-        done += 1
+            with as_drawn(source.scene, source.obj), source.at(key.frame) as private:
+                render(private, folder / key.image)
         report(done, total)
-    for guide in steering:
-        png.write(folder / guide.image, _guide_picture(private, obj, guide.frame))
-        done += 1
+    for done, guide in enumerate(steering, len(keys) + 1):
+        png.write(folder / guide.image, _guide_picture(source, guide.frame))
         report(done, total)
 
 
-def _refuse_without_camera(private: bpy.types.Scene, frames: list[int]) -> None:
-    """Raise UserError unless every frame has a camera: the scene's, or that of the marker before the frame."""
-    if private.camera is None and not any(marker.camera for marker in private.timeline_markers):
-        raise UserError(
-            "no-camera",
-            "The scene has no camera, so nobody knows what the picture shows.",
-            "Add a camera, or choose one in the scene properties.",
-        )
-    for frame in frames:
-        private.frame_set(frame)
-        if private.camera is None:
-            raise UserError(
-                "no-camera", f"At frame {frame} the scene has no camera.", "Bind one to a marker before it."
-            )
-
-
-def _refuse_what_is_not_grease_pencil(private: bpy.types.Scene, reason: str) -> None:
+def _refuse_what_is_not_grease_pencil(scene: bpy.types.Scene, reason: str) -> None:
     solid = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD", "VOLUME"}
-    other = next((one for one in private.objects if one.type in solid and not one.hide_render), None)
+    other = next((one for one in scene.objects if one.type in solid and not one.hide_render), None)
     if other is not None:
         raise UserError(
             "needs-opengl",
@@ -185,38 +183,40 @@ def _refuse_what_is_not_grease_pencil(private: bpy.types.Scene, reason: str) -> 
         )
 
 
-def _painted(private: bpy.types.Scene, frame: int) -> software.Pixels:
-    """Return what the scene shows at `frame`, drawn without OpenGL."""
-    depsgraph = _evaluated_at(private, frame)
-    view = View.of(private, depsgraph)
-    return software.paint(_marks(private, frame, depsgraph, view), view)
+def _painted(source: _Source, frame: int) -> software.Pixels:
+    """Return what is seen at `frame`, drawn without OpenGL."""
+    with source.at(frame) as private:
+        depsgraph = _evaluated(private)
+        view = View.of(private, depsgraph)
+        return software.paint(_marks(source, private, depsgraph, view), view)
 
 
 def _marks(
-    private: bpy.types.Scene, frame: int, depsgraph: bpy.types.Depsgraph, view: View
+    source: _Source, private: bpy.types.Scene, depsgraph: bpy.types.Depsgraph, view: View
 ) -> Iterator[strokes.Mark]:
     """Yield all marks of all Grease Pencil objects, the farthest object and its lowest layer first."""
-    objects = [one for one in private.objects if grease_pencil.is_grease_pencil(one)]
-    alone = len(objects) == 1
+    objects = [
+        one
+        for one in private.objects
+        if grease_pencil.is_grease_pencil(one) and (one == source.obj or not one.hide_render)
+    ]
     for obj in sorted(objects, key=lambda one: -view.depth(one.evaluated_get(depsgraph))):
-        if not alone and obj.hide_render:
-            continue
         guide = guides.guide_layer(obj)
         for layer in grease_pencil.layers(obj):
             if layer != guide and grease_pencil.is_shown(layer):
-                yield from strokes.marks(obj, layer, frame, depsgraph)
+                yield from strokes.marks(obj, layer, private.frame_current, depsgraph)
 
 
-def _guide_picture(private: bpy.types.Scene, obj: bpy.types.Object, frame: int) -> software.Pixels:
-    """Return the guide strokes of `obj` at `frame`, black on white."""
-    depsgraph = _evaluated_at(private, frame)
-    guide = guides.guide_layer(obj)
-    lines = () if guide is None else strokes.outlines(obj, guide, frame, depsgraph)
-    return software.ink(lines, View.of(private, depsgraph))
+def _guide_picture(source: _Source, frame: int) -> software.Pixels:
+    """Return the guide strokes at `frame`, black on white."""
+    with source.at(frame) as private:
+        depsgraph = _evaluated(private)
+        guide = guides.guide_layer(source.obj)
+        lines = () if guide is None else strokes.outlines(source.obj, guide, frame, depsgraph)
+        return software.ink(lines, View.of(private, depsgraph))
 
 
-def _evaluated_at(private: bpy.types.Scene, frame: int) -> bpy.types.Depsgraph:
-    private.frame_set(frame)
+def _evaluated(private: bpy.types.Scene) -> bpy.types.Depsgraph:
     depsgraph = private.view_layers[0].depsgraph
     assert depsgraph is not None, "setting the frame evaluates every view layer"
     return depsgraph

@@ -21,9 +21,12 @@ _DRAWN_BY_ANY_ENGINE = {"GREASEPENCIL", "CAMERA", "EMPTY", "LIGHT", "LIGHT_PROBE
 
 @contextmanager
 def private_scene(
-    scene: bpy.types.Scene, obj: bpy.types.Object, size: tuple[int, int], *, whole_scene: bool
+    scene: bpy.types.Scene, obj: bpy.types.Object, frame: int, size: tuple[int, int], *, whole_scene: bool
 ) -> Iterator[bpy.types.Scene]:
-    """Yield a scene that shows `obj` alone on nothing or all of `scene`, at `size` (width, height) pixels."""
+    """Yield a scene at `frame` that shows `obj` alone on nothing or all of `scene`.
+
+    size: (width, height) in pixels of its render. Raises UserError("colour-management").
+    """
     view_layer_name = view_layer_of(scene).name
     private = cast(bpy.types.Scene, scene.copy())
     try:
@@ -32,6 +35,7 @@ def private_scene(
         else:
             _show_alone(private, obj)
         _set_up_render(private, size)
+        private.frame_set(frame)
         yield private
     finally:
         bpy.data.scenes.remove(private)
@@ -107,10 +111,21 @@ def _show_colours_as_painted(private: bpy.types.Scene) -> None:
 
 
 @contextmanager
-def as_drawn(private: bpy.types.Scene, obj: bpy.types.Object) -> Iterator[None]:
+def empty_scene(frame: int) -> Iterator[bpy.types.Scene]:
+    """Yield a scene at `frame` that holds nothing."""
+    empty = bpy.data.scenes.new("Capture")
+    try:
+        empty.frame_current = frame
+        yield empty
+    finally:
+        bpy.data.scenes.remove(empty)
+
+
+@contextmanager
+def as_drawn(scene: bpy.types.Scene, obj: bpy.types.Object) -> Iterator[None]:
     """For a moment: guide layers hidden, no layer lit by lamps (colours as painted), and `obj` rendered at all."""
     changes: list[tuple[Any, str, bool]] = [(obj, "hide_render", False)]
-    for other in private.objects:
+    for other in scene.objects:
         if grease_pencil.is_grease_pencil(other):
             changes += [(layer, "use_lights", False) for layer in grease_pencil.layers(other)]
             guide = guides.guide_layer(other)

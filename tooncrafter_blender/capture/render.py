@@ -11,24 +11,26 @@ import bpy
 
 from ...backend.errors import UserError
 from . import png
+from .private_scene import empty_scene
 
 #: A picture that was not written on a disk with less room than this was not written for want of room.
 _DISK_FULL_BYTES = 1024 * 1024
 
 
-def render(scene: bpy.types.Scene, frame: int, path: Path) -> None:
-    """Render `scene` at `frame` into the PNG `path`, at the scene's resolution.
+def render(scene: bpy.types.Scene, path: Path) -> None:
+    """Render the current frame of `scene` into the PNG `path`, at the scene's resolution.
 
     Raises UserError when Blender does not render, OSError when the picture did not reach the disk.
     """
     refuse_while_rendering()
-    scene.frame_set(frame)
+    frame = scene.frame_current
     # Blender reads braces in a path as the name of a variable; doubled they stand for themselves.
     scene.render.filepath = str(path).replace("{", "{{").replace("}", "}}")
     try:
-        # The operator's own argument for another scene would bring along the frame of the scene on screen.
-        with bpy.context.temp_override(scene=scene):
-            outcome = bpy.ops.render.render(write_still=True)
+        # The operator takes the frame from the scene in context. After rendering it evaluates that scene, which writes
+        # animated values over what the artist has changed but not keyed; in an empty scene there is nothing to write.
+        with empty_scene(frame) as empty, bpy.context.temp_override(scene=empty):
+            outcome = bpy.ops.render.render(write_still=True, scene=scene.name)
     except RuntimeError as error:
         _raise_if_disk_is_full(path)
         raise UserError(
