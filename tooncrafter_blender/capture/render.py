@@ -27,8 +27,8 @@ def render(scene: bpy.types.Scene, path: Path) -> None:
     # Blender reads braces in a path as the name of a variable; doubled they stand for themselves.
     scene.render.filepath = str(path).replace("{", "{{").replace("}", "}}")
     try:
-        # The operator takes the frame from the scene in context. After rendering it evaluates that scene, which writes
-        # animated values over what the artist has changed but not keyed; in an empty scene there is nothing to write.
+        # The operator takes the frame from the scene in context. After rendering it evaluates that scene, which
+        # writes animated values over what the artist has changed but not keyed; an empty scene has none.
         with empty_scene(frame) as empty, bpy.context.temp_override(scene=empty):
             outcome = bpy.ops.render.render(write_still=True, scene=scene.name)
     except RuntimeError as error:
