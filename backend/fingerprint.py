@@ -24,6 +24,7 @@ def segment_fingerprint(folder: Path, job: Job, index: int, engine: Engine) -> s
         "settings": asdict(job.settings),
         "canvas": [job.canvas.width, job.canvas.height],
         "easing": segment.easing,
+        "chart": [segment.wanted, segment.spacing] if segment.spacing else None,
         "keys": [_picture(folder, key.frame, key.image) for key in (segment.start, segment.end)],
         "guides": [_picture(folder, guide.frame, guide.image) for guide in segment.guides],
         "neighbours": [

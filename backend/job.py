@@ -77,6 +77,8 @@ class Segment:
     """Two keys and what is wanted between them.
 
     wanted: frame numbers to draw, ascending, strictly between the keys.
+    spacing: the timing chart: where on the way from start (0) to end (1) each wanted drawing lies, ascending; empty
+    when easing alone decides.
     guides: line drawings at frames strictly between the keys, ascending.
     """
 
@@ -85,6 +87,7 @@ class Segment:
     wanted: tuple[int, ...]
     guides: tuple[Picture, ...] = ()
     easing: Easing = Easing.LINEAR
+    spacing: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -302,7 +305,12 @@ def _parse_segment(record: Record) -> Segment:
     easing = record.text("easing", 32, Easing.LINEAR)
     if easing not in list(Easing):
         record.refuse("easing", f"must be one of {', '.join(Easing)}")
-    return Segment(start, end, wanted, guides, Easing(easing))
+    spacing = record.numbers("spacing", 0, 1, 100_000)
+    if spacing and len(spacing) != len(wanted):
+        record.refuse("spacing", "must hold one position for each wanted drawing, or none")
+    if any(later <= earlier for earlier, later in pairwise((0.0, *spacing, 1.0))):
+        record.refuse("spacing", "must rise strictly from the start key (0) to the end key (1)")
+    return Segment(start, end, wanted, guides, Easing(easing), spacing)
 
 
 def _parse_picture(record: Record) -> Picture:

@@ -84,14 +84,7 @@ class Record:
         return self.whole(name, low, high)
 
     def number(self, name: str, low: float, high: float, default: float = _REQUIRED) -> float:
-        def fits(value: object) -> bool:
-            return (
-                isinstance(value, int | float)
-                and not isinstance(value, bool)
-                and low <= value <= high
-                and math.isfinite(value)
-            )
-
+        fits = _number_within(low, high)
         return float(self._take(name, default, fits, f"must be a number from {low} to {high}"))
 
     def flag(self, name: str, default: bool = _REQUIRED) -> bool:
@@ -121,6 +114,13 @@ class Record:
             self.refuse(name, f"must hold whole numbers from {low} to {high}")
         return tuple(values)
 
+    def numbers(self, name: str, low: float, high: float, longest: int) -> tuple[float, ...]:
+        fits = _number_within(low, high)
+        values = self._list(name, longest, required=False)
+        if not all(fits(value) for value in values):
+            self.refuse(name, f"must hold numbers from {low} to {high}")
+        return tuple(float(value) for value in values)
+
     def record(self, name: str) -> Record:
         return Record(self._take(name, {}, lambda _: True, ""), self._file, self._field(name))
 
@@ -137,6 +137,15 @@ class Record:
 
 def _whole_within(low: int, high: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _number_within(low: float, high: float) -> Callable[[Any], bool]:
+    return lambda value: (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and low <= value <= high
+        and math.isfinite(value)
+    )
 
 
 def _encodes(text: str) -> bool:
