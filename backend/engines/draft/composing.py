@@ -9,14 +9,12 @@ import cv2
 import numpy as np
 
 from .colour import Gray, Premultiplied
-from .view import Map, Mask, View, nearest_true
+from .view import Map, View, nearest_true
 
 #: Colour differences (of 255) up to the first number are averaged, from the second number on chosen.
 AGREE, DISAGREE = 14.0, 36.0
 #: How much a better match counts against being nearer in time.
 CONFIDENCE_WEIGHT = 0.8
-#: A part uncovered by motion lies at least this deep in what the other key shows (pixels at working size).
-UNCOVERED_DEPTH = 2.5
 
 
 def sample(key: Premultiplied, view: View) -> Premultiplied:
@@ -62,20 +60,10 @@ def _trust(a: View, b: View, time: float, opaque: bool, scale: float) -> Map:
         trust_a = np.where(a.seen, trust_a, -1)
         trust_b = np.where(b.seen, trust_b, -1)
     else:
-        depth = UNCOVERED_DEPTH * scale
-        trust_a = np.where(a.seen, trust_a, np.where(_uncovered(a, b, depth), -1, 1 - time - 0.15))
-        trust_b = np.where(b.seen, trust_b, np.where(_uncovered(b, a, depth), -1, time - 0.15))
+        trust_a = np.where(a.seen, trust_a, np.where(b.hidden, -1, 1 - time - 0.15))
+        trust_b = np.where(b.seen, trust_b, np.where(a.hidden, -1, time - 0.15))
     window = max(3, int(5 * scale) | 1)
     return cv2.blur((trust_a - trust_b).astype(np.float32), (window, window))
-
-
-def _uncovered(empty: View, shown: View, depth: float) -> Mask:
-    """Say where a key is empty only because something moved away: deep inside what the other shows for sure.
-
-    Near a silhouette "empty here" is an honest answer; deep inside a body it would tear a hole.
-    """
-    outside = cv2.distanceTransform((~empty.seen).astype(np.uint8), cv2.DIST_L2, 3)
-    return np.asarray((outside > depth) & shown.seen & (shown.confidence > 0.35), np.bool_)
 
 
 def _fill_unseen(

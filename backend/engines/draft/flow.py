@@ -48,18 +48,22 @@ class FlowMotion:
 
     flow: Flow
     confidence: Map
+    hidden: Mask
     backdrop: Mask | None
     _sources: NDArray[np.intp]
 
     @staticmethod
-    def of(key: Premultiplied, a: Features, b: Features, flow: Flow, opaque: bool) -> FlowMotion:
-        """Return the motion of `key` (features `a`) towards the key with features `b`."""
+    def of(
+        key: Premultiplied, other: Premultiplied, a: Features, b: Features, flow: Flow, opaque: bool
+    ) -> FlowMotion:
+        """Return the motion of `key` (features `a`) towards the key `other` (features `b`)."""
         cost = match_cost(a, follow(b, flow), 5)
         confidence = np.clip(1 - cost / WORST_COST, 0, 1).astype(np.float32)
         live = np.ones(confidence.shape, np.bool_) if opaque else key[..., 3] > LIVE_ALPHA
         sources = np.flatnonzero(live)
         order = np.argsort(confidence.ravel()[sources], kind="stable")
-        return FlowMotion(flow, confidence, np.ones_like(live) if opaque else None, sources[order])
+        hidden = follow(np.ascontiguousarray(other[..., 3]), flow) > LIVE_ALPHA
+        return FlowMotion(flow, confidence, hidden, np.ones_like(live) if opaque else None, sources[order])
 
     def view(self, fraction: float) -> View:
         """Return what the key shows at that fraction of the way; see `Motion`."""
@@ -74,7 +78,7 @@ class FlowMotion:
         hit = (source >= 0).reshape(height, width)
         nearest = nearest_true(hit)
         if nearest is None:
-            return View(x, y, hit, np.zeros_like(self.confidence), self.backdrop)
+            return View(x, y, hit, np.zeros_like(self.confidence), hit, self.backdrop)
         displacement = (self.flow * np.float32(fraction)).reshape(-1, 2)[source.reshape(hit.shape)[nearest]]
         for _ in range(2):  # the scatter is exact to half a pixel; following the flow back makes it exact
             displacement = cv2.remap(
@@ -83,5 +87,8 @@ class FlowMotion:
             ) * np.float32(fraction)  # fmt: skip
         from_x, from_y = x - displacement[..., 0], y - displacement[..., 1]
         closed = cv2.morphologyEx(hit.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-        carried = cv2.remap(self.confidence, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return View(from_x, from_y, closed > 0, carried, self.backdrop)
+        carried = cv2.remap(
+            np.dstack([self.confidence, self.hidden]).astype(np.float32),
+            from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
+        )  # fmt: skip
+        return View(from_x, from_y, closed > 0, carried[..., 0], carried[..., 1] > 0.5, self.backdrop)

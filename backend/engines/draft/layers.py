@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .affine import Affine, after, inverse, transform
 from .labelling import resized
 from .paths import Paths
-from .view import Map, View, pixel_grid
+from .view import Map, Mask, View, pixel_grid
 
 #: Mask levels: sure of it, the soft rim of a silhouette, and a margin that only closes gaps.
 _CORE, _RIM, _MARGIN = 255, 150, 60
@@ -55,7 +55,8 @@ class LayeredMotion:
     """One key's parts on their paths.
 
     layers: back to front. from_start: whether the key is the start key (time runs with the fraction).
-    confidence: (height, width) float32 at working size. backdrop: the number of the camera's motion.
+    confidence, hidden: as in `View`, but where the key has them, at working size.
+    backdrop: the number of the camera's motion.
     size: (height, width) of the views to make; they may be larger than the working size.
     """
 
@@ -63,6 +64,7 @@ class LayeredMotion:
     paths: Paths
     from_start: bool
     confidence: Map
+    hidden: Mask
     backdrop: int | None
     size: tuple[int, int]
 
@@ -105,11 +107,13 @@ class LayeredMotion:
         seen = core | rim
         closed = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0
         seen |= closed & margin
-        confidence = cv2.remap(
-            self.confidence, (x + 0.5) / factor_x - 0.5, (y + 0.5) / factor_y - 0.5, cv2.INTER_LINEAR,
+        carried = cv2.remap(
+            np.dstack([self.confidence, self.hidden]).astype(np.float32),
+            (x + 0.5) / factor_x - 0.5, (y + 0.5) / factor_y - 0.5, cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )  # fmt: skip
-        return View(x, y, seen, confidence, None if self.backdrop is None else backdrop)
+        shown_backdrop = None if self.backdrop is None else backdrop
+        return View(x, y, seen, carried[..., 0], carried[..., 1] > 0.5, shown_backdrop)
 
     def _landing(
         self, layer: Layer, forward: Affine, factor_x: float, factor_y: float

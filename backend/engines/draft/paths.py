@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .affine import IDENTITY, Affine, about, after, angle, fixed_point, inverse, power, stretch, transform
-from .features import EDGE_SCALE, Features
 
 #: A turn (radians) of less than this is no evidence of a joint.
 SMALLEST_TURN = 0.1
@@ -93,7 +92,7 @@ class _Body:
 
 
 def plan_paths(
-    motions: list[Affine], label_a: NDArray[Any], label_b: NDArray[Any], seen_a: Features, seen_b: Features,
+    motions: list[Affine], label_a: NDArray[Any], label_b: NDArray[Any],
     backdrop: int | None,
 ) -> Paths:  # fmt: skip
     """Build the tree of parts.
@@ -101,44 +100,56 @@ def plan_paths(
     label_a, label_b: the motion of each pixel of the keys, -1 for none. backdrop: the motion of the backdrop.
     """
     numbers = sorted(({*np.unique(label_a)} | {*np.unique(label_b)}) - {-1})
-    bodies = {int(k): _body(int(k), motions[k], label_a, label_b, seen_a, seen_b) for k in numbers}
+    bodies = {int(k): _body(int(k), motions[k], label_a, label_b) for k in numbers}
     contacts = _contacts(label_a)
     for pair, length in _contacts(label_b).items():
         contacts[pair] = max(contacts.get(pair, 0), length)
+    return Paths(_grow(motions, bodies, contacts, backdrop))
+
+
+def _grow(
+    motions: list[Affine], bodies: dict[int, _Body], contacts: dict[tuple[int, int], int], backdrop: int | None
+) -> dict[int, Part]:
+    """Hang part after part on what already stands, the best fitting link first (Prim's algorithm).
+
+    The largest part left is a root of its own when nothing that stands can carry any of the rest.
+    """
     parts: dict[int, Part] = {}
-    for number in sorted(bodies, key=lambda k: (k != backdrop, -bodies[k].area)):
-        touching = [k for k in parts if contacts.get((min(k, number), max(k, number)), 0) >= SMALLEST_CONTACT]
-        parts[number] = _attach(number, motions, bodies, touching, parts, backdrop)
-    return Paths(parts)
-
-
-def _attach(
-    number: int, motions: list[Affine], bodies: dict[int, _Body], touching: list[int], parts: dict[int, Part],
-    backdrop: int | None,
-) -> Part:  # fmt: skip
-    """Hang a part on the best of the parts that it touches."""
-    body = bodies[number]
-    best: tuple[float, Part] | None = None
-    for parent in touching:
-        relative = after(inverse(motions[parent]), motions[number])
-        turn = abs(angle(relative))
-        joint = fixed_point(relative) if turn > SMALLEST_TURN else None
-        reach = 0.35 * body.radius + 6
-        if joint is not None and body.is_near(joint, reach) and bodies[parent].is_near(joint, reach):
-            away = float(np.linalg.norm(transform(relative, body.centre) - body.centre))
-            candidate = (0.1 * away, Part(motions[number], relative, joint, True, parent))
-        elif parent != backdrop and turn < SAME_TURN and _same_size(relative):
-            away = float(np.linalg.norm(transform(relative, body.centre) - body.centre))
-            if away > bodies[parent].radius:
-                continue
-            candidate = (away, Part(motions[number], relative, body.centre, False, parent))
+    links: dict[int, tuple[float, Part]] = {}
+    waiting = set(bodies)
+    while waiting:
+        linked = [number for number in links if number in waiting]
+        if linked:
+            number = min(linked, key=lambda k: (links[k][0], k))
+            parts[number] = links[number][1]
         else:
-            continue
-        if best is None or candidate[0] < best[0]:
-            best = candidate
-    if best is not None:
-        return best[1]
-    return Part(motions[number], motions[number], body.centre, False, None)
+            number = max(waiting, key=lambda k: (k == backdrop, bodies[k].area, -k))
+            parts[number] = Part(motions[number], motions[number], bodies[number].centre, False, None)
+        waiting.remove(number)
+        for other in waiting:
+            if contacts.get((min(other, number), max(other, number)), 0) >= SMALLEST_CONTACT:
+                link = _link(other, number, motions, bodies, parent_is_backdrop=number == backdrop)
+                if link is not None and (other not in links or link[0] < links[other][0]):
+                    links[other] = link
+    return parts
+
+
+def _link(
+    child: int, parent: int, motions: list[Affine], bodies: dict[int, _Body], *, parent_is_backdrop: bool
+) -> tuple[float, Part] | None:
+    """Return how far-fetched it is that the child hangs on the parent (pixels), and the part that it would be."""
+    body = bodies[child]
+    relative = after(inverse(motions[parent]), motions[child])
+    away = float(np.linalg.norm(transform(relative, body.centre) - body.centre))
+    turn = abs(angle(relative))
+    joint = fixed_point(relative) if turn > SMALLEST_TURN else None
+    reach = 0.35 * body.radius + 6
+    if joint is not None and body.is_near(joint, reach) and bodies[parent].is_near(joint, reach):
+        return 0.1 * away, Part(motions[child], relative, joint, True, parent)
+    rides = turn < SAME_TURN and _same_size(relative) and away <= bodies[parent].radius
+    if rides and not parent_is_backdrop:
+        return away, Part(motions[child], relative, body.centre, False, parent)
+    return None
 
 
 def _same_size(relative: Affine) -> bool:
@@ -146,18 +157,22 @@ def _same_size(relative: Affine) -> bool:
     return bool(scales[0] > 0.8 and scales[1] < 1.25)
 
 
-def _body(
-    number: int, motion: Affine, label_a: NDArray[Any], label_b: NDArray[Any], seen_a: Features, seen_b: Features
-) -> _Body:
-    """Measure a part where more of it is seen; its centre is that of its lines, where a drawing's weight is."""
+def _body(number: int, motion: Affine, label_a: NDArray[Any], label_b: NDArray[Any]) -> _Body:
+    """Measure a part where more of it is seen.
+
+    Its centre is that of the body the outline stands for: as thick as it is wide, so that a head weighs more
+    than an arm of the same area.
+    """
     in_a, in_b = label_a == number, label_b == number
     use_b = in_b.sum() > 1.5 * in_a.sum()
-    mask, seen, back = (in_b, seen_b, inverse(motion)) if use_b else (in_a, seen_a, IDENTITY)
+    mask, back = (in_b, inverse(motion)) if use_b else (in_a, IDENTITY)
+    padded = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    thickness = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
     rows, columns = np.nonzero(mask)
-    weight = (seen[rows, columns, 3] <= EDGE_WEIGHT_REACH * EDGE_SCALE).astype(np.float64) * LINE_WEIGHT + 1
+    weight = thickness[rows, columns].astype(np.float64) ** THICK
     weight /= weight.sum()
     centre = np.array([weight @ columns, weight @ rows])
-    radius = float(np.sqrt(weight @ ((columns - centre[0]) ** 2 + (rows - centre[1]) ** 2)))
+    radius = float(np.sqrt(((columns - centre[0]) ** 2 + (rows - centre[1]) ** 2).mean()))
     if not in_a.any():
         mask = cv2.warpAffine(
             in_b.astype(np.uint8), motion, (in_b.shape[1], in_b.shape[0]),
@@ -169,8 +184,7 @@ def _body(
     return _Body(float(max(in_a.sum(), in_b.sum())), transform(back, centre), radius, distance)
 
 
-LINE_WEIGHT = 3.0
-EDGE_WEIGHT_REACH = 2.0
+THICK = 2.0
 
 
 def _contacts(label: NDArray[Any]) -> dict[tuple[int, int], int]:

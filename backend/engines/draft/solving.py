@@ -20,7 +20,7 @@ from .layers import LayeredMotion, cut_layers
 from .paths import plan_paths
 from .regions import find_regions, joint_palette
 from .self_check import BETTER_THAN_FLOW, MOST_DISAGREEMENT, opaque_disagreement, transparent_disagreement
-from .view import Map, Motion
+from .view import Map, Mask, Motion
 
 #: The rim of the backdrop beside something that moves is a mixture of both; it counts as such above this cost.
 _RIM_COST = 6.0
@@ -49,11 +49,11 @@ def solve_regions(
             pool.map(lambda side: label_regions(side, hypotheses.camera, still_backdrop), sides)
         )
     backdrop = labels[0].camera if opaque else None
-    paths = plan_paths(motions, labels[0].motion, labels[1].motion, seen_a, seen_b, backdrop)
+    paths = plan_paths(motions, labels[0].motion, labels[1].motion, backdrop)
     order = front_order(motions, (labels[0].motion, labels[1].motion), (seen_a, seen_b), paths, backdrop)
     solved = []
     for index, (side, key) in enumerate(zip(sides, (a, b), strict=True)):
-        cost = _own_cost(side, labels[index].motion)
+        cost, hidden = _own_match(side, labels[index].motion, (b, a)[index])
         confidence = np.clip(1 - cost / WORST_COST * 1.5, 0, 1).astype(np.float32)
         label = labels[index].motion.copy()
         if opaque:
@@ -63,33 +63,46 @@ def solve_regions(
             soft = np.zeros(label.shape, np.bool_)
         else:
             soft = key[..., 3] < 128
-        solved.append(LayeredMotion(cut_layers(label, order, soft), paths, index == 0, confidence, backdrop, size))
+        solved.append(
+            LayeredMotion(cut_layers(label, order, soft), paths, index == 0, confidence, hidden, backdrop, size)
+        )
     return solved[0], solved[1]
 
 
-def _own_cost(side: Side, motion: NDArray[Any]) -> Map:
-    """Return the mismatch of every pixel under its part's motion, as if that part went on beyond its border."""
+def _own_match(side: Side, motion: NDArray[Any], other: Premultiplied) -> tuple[Map, Mask]:
+    """Return the mismatch of every pixel under its part's motion, and where the other key has something there.
+
+    The mismatch is measured as if the part went on beyond its border.
+    """
     cost = np.full(motion.shape, WORST_COST, np.float32)
+    hidden = np.zeros(motion.shape, np.bool_)
+    other_alpha = np.ascontiguousarray(other[..., 3])
     for index in np.unique(motion):
         if index < 0:
             continue
         own = motion == index
         rows, columns = np.flatnonzero(own.any(axis=1)), np.flatnonzero(own.any(axis=0))
         box = np.s_[max(rows[0] - 2, 0) : rows[-1] + 3, max(columns[0] - 2, 0) : columns[-1] + 3]
+        inside = own[box]
         there: Affine = side.motions[index]
         origin = np.array([box[1].start, box[0].start])
         shifted = np.column_stack([there[:, :2], there[:, :2] @ origin + there[:, 2]])
-        found = match_cost(side.own[box], warp(side.other, shifted, own[box].shape, side.opaque), 3)
-        cost[box][own[box]] = found[own[box]]
-    return cost
+        found = match_cost(side.own[box], warp(side.other, shifted, inside.shape, side.opaque), 3)
+        cost[box][inside] = found[inside]
+        drawn = cv2.warpAffine(
+            other_alpha, shifted, (inside.shape[1], inside.shape[0]), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT, borderValue=(255,),
+        )  # fmt: skip
+        hidden[box][inside] = drawn[inside] > 128
+    return cost, hidden
 
 
 def solve_flow(a: Premultiplied, b: Premultiplied, opaque: bool) -> tuple[Motion, Motion]:
     """Find how single pixels of both keys move; for painted pictures and cloth."""
     seen: tuple[Features, Features] = features(a), features(b)
     return (
-        FlowMotion.of(a, seen[0], seen[1], dense_flow(seen[0], seen[1]), opaque),
-        FlowMotion.of(b, seen[1], seen[0], dense_flow(seen[1], seen[0]), opaque),
+        FlowMotion.of(a, b, seen[0], seen[1], dense_flow(seen[0], seen[1]), opaque),
+        FlowMotion.of(b, a, seen[1], seen[0], dense_flow(seen[1], seen[0]), opaque),
     )
 
 

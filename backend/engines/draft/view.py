@@ -22,6 +22,7 @@ class View:
 
     x, y: where in the key each pixel of the frame comes from, in pixels; defined everywhere.
     seen: whether anything of the key lies there. confidence: how well it matches the other key, 0..1.
+    hidden: what the other key has drawn over, or has lost at its border, so that it cannot say it is not there.
     backdrop: what belongs to the backdrop; None for a transparent picture, which has none.
     """
 
@@ -29,6 +30,7 @@ class View:
     y: Map
     seen: Mask
     confidence: Map
+    hidden: Mask
     backdrop: Mask | None
 
 
