@@ -1,6 +1,7 @@
 """A job: segments -> engine -> frames on disk, one complete file at a time.
 
-Whatever happens, a frame that exists is whole, and a later run of the same folder draws only what is missing.
+Whatever happens, a frame that exists is whole, a later run of the same folder draws only what is missing, and of
+several processes or machines on one folder one draws while the others wait (see `claim`).
 """
 
 from __future__ import annotations
@@ -15,10 +16,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import messages
+from .claim import Claim, ClaimLost, claimed
 from .engines import Engine, Frame, Interval, Neighbour, open_engine
 from .errors import Cancelled, UserError
 from .fingerprint import next_segment, previous_segment, segment_fingerprint
-from .job import FRAMES_FOLDER, Job, Segment, folder_refused, frame_path, picture_name, read_job, resolve
+from .job import (
+    FRAMES_FOLDER,
+    RESULT_FILE,
+    Job,
+    Segment,
+    folder_refused,
+    frame_path,
+    picture_name,
+    read_job,
+    resolve,
+)
 from .job import Picture as KeyPicture
 from .pictures import picture_size, read_fingerprint, read_guide, read_picture, write_picture
 from .result import Caution, Result, SegmentResult, State, read_result, write_result
@@ -47,11 +59,29 @@ def run_job(
     is_cancelled: asked at least once a step. open_engine: where engines come from; a worker keeps them loaded.
     Raises UserError or Cancelled after result.json says so; finished frames stay.
     """
-    job = read_job(folder)
-    _check_pictures(folder, job)
-    run = _Run(folder, job, listen, is_cancelled)
+    while True:
+        job = read_job(folder)
+
+        def waiting_for(host: str, job: Job = job) -> None:
+            listen(messages.Stage(job.id, f"Waiting: {host} draws this job"))
+
+        try:
+            with claimed(folder, waiting_for, is_cancelled) as claim:
+                return _run_claimed(_Run(folder, job, listen, is_cancelled, claim), open_engine)
+        except ClaimLost:
+            _log.warning("another process took this job over; waiting for what it makes of it")
+        except OSError as error:
+            raise _disk_refused(folder, error) from error
+
+
+def _run_claimed(run: _Run, open_engine: Callable[[str], Engine]) -> Result:
+    """Draw what is missing and return what was made; every failure is recorded and a UserError."""
+    folder, job = run.folder, run.job
     try:
+        _check_pictures(folder, job)
         run.draw(open_engine(job.engine))
+    except ClaimLost:
+        raise
     except Cancelled:
         run.record(State.CANCELLED)
         raise
@@ -109,6 +139,7 @@ class _Run:
     job: Job
     listen: Listen
     is_cancelled: Callable[[], bool]
+    claim: Claim
     started: float = field(default_factory=time.monotonic)
     result: Result = field(init=False)
 
@@ -116,6 +147,8 @@ class _Run:
         self.result = Result(self.job.id, State.RUNNING, self.job.engine, "", asdict(self.job.settings))
         self._total = len(self.job.wanted)
         self._made_before = 0
+        earlier = read_result(self.folder)
+        self._earlier = earlier.segments if earlier else ()
 
         @lru_cache(maxsize=4)  # neighbouring segments share their keys
         def picture(image: str) -> Picture:
@@ -127,8 +160,7 @@ class _Run:
         """Draw what is missing, segment by segment, recording each."""
         (self.folder / FRAMES_FOLDER).mkdir(exist_ok=True)
         self._sweep()
-        earlier = read_result(self.folder)
-        known = {segment.fingerprint: segment for segment in earlier.segments} if earlier else {}
+        known = {segment.fingerprint: segment for segment in self._earlier}
         self.result = replace(self.result, engine_version=engine.version)
         for index, segment in enumerate(self.job.segments):
             fingerprint = segment_fingerprint(self.folder, self.job, index, engine)
@@ -156,6 +188,7 @@ class _Run:
         for number in range(1, 1_000_000):
             place = self.folder / EARLIER_FOLDER / f"{number:03d}" / path.name
             if not place.exists():
+                self.claim.check()
                 place.parent.mkdir(parents=True, exist_ok=True)
                 path.rename(place)
                 return False
@@ -175,10 +208,8 @@ class _Run:
             number = frame_at.get(frame.time)
             if number is None or not self._fits(frame):
                 raise RuntimeError(f"the engine drew an unasked picture: time {frame.time}, {frame.picture.shape}")
-            write_picture(frame_path(self.folder, number), frame.picture, record.fingerprint)
+            self._publish(number, frame.picture, record.fingerprint)
             waiting.discard(number)
-            self.result = replace(self.result, made=self.result.made + 1)
-            self.listen(messages.FrameReady(self.job.id, number, f"{FRAMES_FOLDER}/{picture_name(number)}"))
             report.check_cancelled()
         if waiting:
             raise RuntimeError(f"the engine left out the drawings at frames {sorted(waiting)}")
@@ -188,6 +219,23 @@ class _Run:
             warnings=tuple(report.cautions),
             notes=report.notes,
         )
+
+    def _publish(self, number: int, picture: Picture, fingerprint: str) -> None:
+        """Put a finished frame where everybody sees it; one that matches and came in meanwhile stays."""
+        name, place = picture_name(number), frame_path(self.folder, number)
+        with self.claim.fenced():
+            write_picture(self.claim.desk / name, picture, fingerprint)
+        while True:
+            try:
+                self.claim.publish(name, place)
+            except FileExistsError:
+                if self._keep(number, fingerprint):
+                    self.result = replace(self.result, kept=self.result.kept + 1)
+                    return
+            else:
+                self.result = replace(self.result, made=self.result.made + 1)
+                self.listen(messages.FrameReady(self.job.id, number, f"{FRAMES_FOLDER}/{name}"))
+                return
 
     def _fits(self, frame: Frame) -> bool:
         return frame.picture.shape == (self.job.canvas.height, self.job.canvas.width, 4)
@@ -226,11 +274,21 @@ class _Run:
         if error:
             self.result = replace(self.result, error=error.sentence, error_code=error.code, hint=error.hint)
         try:
-            write_result(self.folder, self.result)
+            with self.claim.fenced():
+                write_result(self.claim.desk, self._with_earlier())
+            self.claim.publish_over(RESULT_FILE, self.folder / RESULT_FILE)
         except OSError:
             if state in (State.RUNNING, State.DONE):
                 raise
             _log.exception("result.json could not be written")
+
+    def _with_earlier(self) -> Result:
+        """Return the result so far with what an earlier run told of the segments that this one has not reached."""
+        reached = {segment.start for segment in self.result.segments}
+        left = {segment.start.frame for segment in self.job.segments} - reached
+        return replace(
+            self.result, segments=(*self.result.segments, *(old for old in self._earlier if old.start in left))
+        )
 
     def failed(self, code: str, sentence: str, cause: BaseException) -> UserError:
         """Record a failure that was not the person's doing, and return it."""
@@ -253,6 +311,7 @@ class _SegmentReport:
         self.notes: dict[str, Any] = {}
 
     def check_cancelled(self) -> None:
+        self._run.claim.check()
         if self._run.is_cancelled():
             raise Cancelled
 
