@@ -17,14 +17,12 @@ from .palette import Palette, palette_of
 Pixels = NDArray[np.float32]
 _Flags = NDArray[np.bool_]
 
-#: A pixel differing more than this from what it is compared with says nothing about the tone.
-_REACH = 0.16
-_REACH_AT_LAST = 0.05
-_ROUNDS = 12
+#: A pixel differing more than this from what it is compared with says nothing about the tone; round by round.
+_REACHES = tuple(np.geomspace(0.16, 0.05, 8).tolist())
 #: Places where the keys differ less than this are taken to be still.
 _STILL = 0.02
 #: At most so many pixels of a frame are looked at.
-_MOST_PIXELS = 12_000
+_MOST_PIXELS = 3_000
 #: What the published model does to colours stays within these; more would be a change of the picture.
 _GAINS = (0.6, 1.6)
 _OFFSETS = (-0.4, 0.4)
@@ -78,42 +76,51 @@ def correct(frames: Pixels, start: Pixels, end: Pixels, palette: Palette | None 
 
 
 def _fit(colours: Pixels, wanted: Pixels, weights: Pixels) -> Tone:
-    """Return the tone that brings colours (n, 3) nearest to the wanted ones in the weighted least squares sense.
+    """Return the tone that brings colours (3, n) nearest to the wanted ones in the weighted least squares sense.
 
     Where the colours hardly differ among themselves the gain cannot be told and stays near 1.
     """
-    total = max(float(weights.sum()), 1e-6)
-    share = (weights / total)[:, None]
-    middle, wanted_middle = (share * colours).sum(axis=0), (share * wanted).sum(axis=0)
-    spread = (share * (colours - middle) ** 2).sum(axis=0)
-    together = (share * (colours - middle) * (wanted - wanted_middle)).sum(axis=0)
-    doubt = 1e-4
+    share = weights / max(float(weights.sum()), 1e-6)
+    middle, wanted_middle = colours @ share, wanted @ share
+    apart = colours - middle[:, None]
+    spread = (apart * apart) @ share
+    together = (apart * (wanted - wanted_middle[:, None])) @ share
+    doubt = np.float32(1e-4)
     gain = np.clip((together + doubt) / (spread + doubt), *_GAINS)
     offset = np.clip(wanted_middle - gain * middle, *_OFFSETS)
     return Tone(gain.astype(np.float32), offset.astype(np.float32))
 
 
+def _toned(tone: Tone, colours: Pixels) -> Pixels:
+    """`Tone.apply` for (3, n)."""
+    toned: Pixels = colours * tone.gain[:, None] + tone.offset[:, None]
+    return toned
+
+
+def _shift(offset: Pixels) -> Tone:
+    return Tone(np.ones(3, np.float32), offset.astype(np.float32))
+
+
 def _weights(misfits: Pixels, reach: float) -> Pixels:
     """Tukey's biweight: full for a perfect match, none beyond the reach."""
-    weights: Pixels = (np.clip(1 - (misfits / reach) ** 2, 0, 1) ** 2).astype(np.float32)
+    weights: Pixels = (np.clip(1 - (misfits / np.float32(reach)) ** 2, 0, 1) ** 2).astype(np.float32)
     return weights
 
 
 def _misfits(colours: Pixels, wanted: Pixels) -> Pixels:
-    difference: Pixels = np.abs(colours - wanted).max(axis=-1)
+    """(3, n) and (3, n) -> (n,): the largest difference of a channel."""
+    difference: Pixels = np.abs(colours - wanted).max(axis=0)
     return difference
-
-
-def _reaches() -> NDArray[np.float64]:
-    return np.geomspace(_REACH, _REACH_AT_LAST, _ROUNDS)
 
 
 def _paired_tone(frame: Pixels, key: Pixels) -> Tone:
     """Return the tone that makes the model's picture of a key the key."""
-    colours, wanted = frame.reshape(-1, 3), key.reshape(-1, 3)
-    tone = Tone(np.ones(3, np.float32), np.median(wanted - colours, axis=0).astype(np.float32))
-    for reach in _reaches():
-        weights = _weights(_misfits(tone.apply(colours), wanted), max(reach, 2 * _REACH_AT_LAST))
+    every = max(1, frame.shape[0] * frame.shape[1] // _MOST_PIXELS)
+    colours = np.ascontiguousarray(frame.reshape(-1, 3)[::every].T)
+    wanted = np.ascontiguousarray(key.reshape(-1, 3)[::every].T)
+    tone = _shift(np.median(wanted - colours, axis=1))
+    for reach in _REACHES:
+        weights = _weights(_misfits(_toned(tone, colours), wanted), max(reach, 2 * _REACHES[-1]))
         if weights.sum() < 16:
             break
         tone = _fit(colours, wanted, weights)
@@ -126,45 +133,45 @@ def _frame_tone(
     """Return the tone that brings an in-between's colours to the keys'.
 
     Places that both keys show alike are compared with the keys themselves, all others with the nearest colour of
-    the palette. Several first guesses are followed; the one that explains most of the frame is kept.
+    the palette. The most promising first guesses are followed; the one that explains most of the frame is kept.
     """
     even = _even(frame)
     keys_even = even & (np.abs(start - end).max(axis=-1) < _STILL)
-    mixed = start * np.float32(1 - time) + end * np.float32(time)
     chosen = _some(even)
-    colours, still, own = frame[chosen], keys_even[chosen], mixed[chosen]
+    colours, still = np.ascontiguousarray(frame[chosen].T), keys_even[chosen]
+    own = np.ascontiguousarray((start[chosen] * np.float32(1 - time) + end[chosen] * np.float32(time)).T)
     used = palette.used
-    if len(colours) < 16 or not len(used):
+    if colours.shape[1] < 16 or not len(used):
         return guesses[0]
-    starts = [*guesses, NO_CHANGE]
-    if still.sum() > 0.1 * len(colours):
-        starts.append(Tone(np.ones(3, np.float32), np.median((own - colours)[still], axis=0).astype(np.float32)))
-    offset = own.mean(axis=0) - colours.mean(axis=0)
-    starts.append(Tone(np.ones(3, np.float32), offset.astype(np.float32)))
+    starts = [*guesses, NO_CHANGE, _shift(own.mean(axis=1) - colours.mean(axis=1))]
+    if still.sum() > 0.1 * len(still):
+        starts.append(_shift(np.median((own - colours)[:, still], axis=1)))
 
     def compared(tone: Tone) -> tuple[Pixels, Pixels]:
         """What each pixel should be, and how far it is from that."""
-        toned = tone.apply(colours)
-        nearest = used[_nearest(toned, used)]
-        misfits = _misfits(toned, nearest)
-        own_misfits = _misfits(toned, own)
-        is_own = still & (own_misfits < np.maximum(misfits + 0.04, _REACH_AT_LAST))
-        return np.where(is_own[:, None], own, nearest), np.where(is_own, own_misfits, misfits)
+        toned = _toned(tone, colours)
+        nearest = used[_nearest(toned.T, used)].T
+        misfits, own_misfits = _misfits(toned, nearest), _misfits(toned, own)
+        is_own = still & (own_misfits < np.maximum(misfits + 0.04, _REACHES[-1]))
+        return np.where(is_own, own, nearest), np.where(is_own, own_misfits, misfits)
 
-    def cost(tone: Tone) -> float:
-        return float(np.minimum(compared(tone)[1], _REACH_AT_LAST).mean())
+    def cost(tone: Tone, reach: float = _REACHES[-1]) -> float:
+        return float(np.minimum(compared(tone)[1], reach).mean())
 
-    best, best_cost = guesses[0], cost(guesses[0])
-    for tone in starts:
-        for reach in _reaches():
+    def followed(tone: Tone) -> Tone:
+        for reach in _REACHES:
             wanted, misfits = compared(tone)
             weights = _weights(misfits, reach)
             if weights.sum() < 16:
                 break
             tone = _fit(colours, wanted, weights)
-        fitted_cost = cost(tone)
-        if fitted_cost < 0.98 * best_cost:
-            best, best_cost = tone, fitted_cost
+        return tone
+
+    best, best_cost = guesses[0], cost(guesses[0])
+    for tone in map(followed, sorted(starts, key=cost)[:3]):
+        tone_cost = cost(tone)
+        if tone_cost < 0.98 * best_cost:
+            best, best_cost = tone, tone_cost
     return best
 
 

@@ -60,9 +60,22 @@ def choose_backing(keys: Sequence[Pixels], palette: Palette | None = None) -> Ba
         return Backing(np.ones(3, np.float32), drawing, distance=1.0)
     distances = np.linalg.norm(candidates[:, None] - drawing[None], axis=-1).min(axis=1)
     loudness = candidates.max(axis=1) - candidates.min(axis=1)
-    scores = np.minimum(distances, 0.8) + 0.5 * _separation(candidates, drawing) - 0.15 * loudness
+    scores = distances + _separation(candidates, _unmixed(drawing)) - 0.15 * loudness
     best = int(np.argmax(scores))
     return Backing(candidates[best], drawing, distance=float(distances[best]))
+
+
+def _unmixed(drawing: Pixels) -> Pixels:
+    """Return the colours that are no mixture of two commoner ones, which a rim is made of; commonest first."""
+    kept: list[Pixels] = []
+    for colour in drawing:
+        if len(kept) >= 2:
+            chosen = np.stack(kept)
+            misfits = [_explain(colour[None], one, chosen)[1].min() for one in kept]
+            if min(misfits) < 0.04:
+                continue
+        kept.append(colour)
+    return np.stack(kept)
 
 
 def _separation(candidates: Pixels, drawing: Pixels) -> Pixels:

@@ -15,8 +15,10 @@ Pixels = NDArray[np.float32]
 _MOST_COLOURS = 48
 #: Colours closer than this are one (of 255, in each of red, green, blue).
 _ALIKE = 10
-#: A flat colour covers at least this share of a key.
-_LEAST_FLAT_SHARE = 0.002
+#: Shares of the keys' area that a colour covers at least, to count as used and as flat. Of the many mixtures in a
+#: rim, each covers less.
+_LEAST_SHARE = 0.0002
+_LEAST_FLAT_SHARE = 0.001
 _FLAT_AROUND = np.ones((3, 3), np.uint8)
 
 
@@ -31,7 +33,7 @@ class Palette:
 def palette_of(keys: Sequence[Pixels]) -> Palette:
     """Return the colours of keys (height, width, 3 or 4) in 0..1; of the latter, only opaque pixels count."""
     everywhere, even = [], []
-    least = 1.0
+    area = 0
     for key in keys:
         colours = np.rint(np.clip(key[..., :3], 0, 1) * 255).astype(np.uint8)
         opaque = key[..., 3] > 0.98 if key.shape[-1] == 4 else np.ones(key.shape[:2], bool)
@@ -39,9 +41,11 @@ def palette_of(keys: Sequence[Pixels]) -> Palette:
         inside = cv2.erode(opaque.astype(np.uint8), _FLAT_AROUND).astype(bool)
         everywhere.append(colours[opaque])
         even.append(colours[same & inside])
-        least = max(least, _LEAST_FLAT_SHARE * opaque.size)
-    used = _commonest(np.concatenate([*even, *everywhere]), least=1.0, alike=_ALIKE)
-    return Palette(used=used, flat=_commonest(np.concatenate(even), least=least, alike=3))
+        area += opaque.size
+    used = _commonest(np.concatenate([*even, *everywhere]), least=_LEAST_SHARE * area, alike=_ALIKE)
+    if not len(used):
+        used = _commonest(np.concatenate(everywhere), least=1, alike=_ALIKE)
+    return Palette(used=used, flat=_commonest(np.concatenate(even), least=_LEAST_FLAT_SHARE * area, alike=3))
 
 
 def _commonest(colours: NDArray[np.uint8], *, least: float, alike: int) -> Pixels:

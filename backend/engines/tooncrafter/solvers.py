@@ -20,8 +20,8 @@ class SolverStep:
     """One step's coefficients, plain numbers.
 
     timestep: where the step starts. signal, noise: of the clean latent that the model speaks of and of the noise,
-    in the latents there. unscale: from that clean latent to the one that all timesteps share. kept, clean: shares of
-    the latents and of the clean latent in the result. earlier: how far to go on beyond the clean latent, in
+    in the latents there. unscale: from that clean latent to the one that all timesteps share. kept, clean: shares
+    of the latents and of the clean latent in the result. earlier: how far to go on beyond the clean latent, in
     differences from the one of the step before; 0 for a step of first order.
     """
 
@@ -39,8 +39,8 @@ def solver_steps(schedule: NoiseSchedule, timesteps: list[int]) -> list[SolverSt
 
     timesteps: ascending. Lu et al. 2022, "DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic
     Models", arXiv 2211.01095, algorithm 2, with the latents at timestep t being a(t) x + s(t) noise: dynamic
-    rescale is part of a, so a² + s² is not 1. From pure noise the logarithm of a / s is minus infinity and the first step
-    is of first order, exactly; so is a step after it, and one that ends where it starts.
+    rescale is part of a, so a² + s² is not 1. From pure noise the logarithm of a / s is minus infinity and the
+    first step is of first order, exactly; so is the one after it.
     """
     scale = schedule.scale.double()
     signal = schedule.alphas_cumprod.double().sqrt()

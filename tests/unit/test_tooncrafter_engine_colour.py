@@ -1,0 +1,122 @@
+"""Colours: what a decoder adds is taken away again, and what is even comes out even."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from backend.engines.tooncrafter.colour import correct, flatten
+from backend.engines.tooncrafter.palette import palette_of
+
+FRAMES = 16
+COLOURS = np.array(
+    [(0.98, 0.82, 0.70), (0.25, 0.35, 0.75), (0.12, 0.10, 0.14), (0.85, 0.25, 0.30), (0.95, 0.95, 0.9)], np.float32
+)
+
+
+def figure(time: float, seed: int, *, painted: bool = False) -> np.ndarray:
+    """A figure of flat shapes with outlines that crosses a backdrop and turns while it goes, (160, 256, 3)."""
+    random = np.random.default_rng(seed)
+    if painted:
+        small = random.random((6, 9, 3), dtype=np.float32)
+        picture = cv2.resize(small, (256, 160), interpolation=cv2.INTER_CUBIC).clip(0.1, 0.9)
+    else:
+        picture = np.full((160, 256, 3), random.choice([0.55, 0.75, 0.9]), np.float32) * np.float32(
+            [0.8, 0.95, 1.0]
+        )
+    x = 70 + time * 110
+    for index in range(5):
+        colour = COLOURS[(index + seed) % len(COLOURS)].tolist()
+        angle = index * 1.3 + time * 0.9
+        centre = (int(x + 30 * np.cos(angle)), int(80 + 34 * np.sin(angle)))
+        axes = (14 + int(random.integers(0, 10)), 22)
+        turn = np.degrees(angle)
+        cv2.ellipse(picture, centre, axes, turn, 0, 360, colour, -1, cv2.LINE_8)
+        cv2.ellipse(picture, centre, axes, turn, 0, 360, (0.1, 0.09, 0.12), 2, cv2.LINE_8)
+    return picture
+
+
+def faulty_decoder(truth: np.ndarray, seed: int) -> np.ndarray:
+    """Add what is known of the model: tones that drift from key to key, and flashes near them."""
+    random = np.random.default_rng(seed)
+    drift = random.uniform(-0.07, 0.07, 3)
+    base = random.uniform(-0.03, 0.03, 3)
+    contrast = random.uniform(-0.08, 0.08, 3)
+    flash = np.zeros(FRAMES)
+    flash[[1, 2, -3, -2]] = np.array([1.0, 0.4, 0.5, 1.0]) * random.choice([-1, 1]) * random.uniform(0.06, 0.12)
+    decoded = np.empty_like(truth)
+    for index, frame in enumerate(truth):
+        time = index / (FRAMES - 1)
+        gain = 1 + contrast * time + 0.5 * flash[index]
+        decoded[index] = frame * gain + base + drift * time + 0.6 * flash[index]
+    return decoded + random.normal(0, 0.002, truth.shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("painted", [False, True], ids=["flat backdrop", "painted backdrop"])
+@pytest.mark.parametrize("seed", range(8))
+def test_drift_and_flash_are_gone(seed: int, painted: bool) -> None:
+    truth = np.stack([figure(index / (FRAMES - 1), seed, painted=painted) for index in range(FRAMES)])
+    decoded = faulty_decoder(truth, seed)
+    before = np.abs(decoded - truth).mean(axis=(1, 2)).max() * 255
+    assert before > 6, "the decoder's fault must be worth correcting"
+    corrected = correct(decoded, truth[0], truth[-1])
+    off = np.abs(corrected.mean(axis=(1, 2)) - truth.mean(axis=(1, 2))).max() * 255
+    typical = np.median(np.abs(corrected - truth), axis=(1, 2)).max() * 255
+    assert off <= 2, f"a frame's mean colour is {off:.1f} of 255 off ({before:.1f} before)"
+    assert typical <= 2, f"a frame's typical pixel is {typical:.1f} of 255 off"
+
+
+def test_the_keys_own_frames_come_out_as_the_keys() -> None:
+    truth = np.stack([figure(index / (FRAMES - 1), 3) for index in range(FRAMES)])
+    corrected = correct(faulty_decoder(truth, 3), truth[0], truth[-1])
+    assert (corrected[0] == truth[0]).all() and (corrected[-1] == truth[-1]).all()
+
+
+@pytest.mark.parametrize("painted", [False, True])
+def test_a_faultless_decoder_is_left_alone(painted: bool) -> None:
+    truth = np.stack([figure(index / (FRAMES - 1), 5, painted=painted) for index in range(FRAMES)])
+    assert np.abs(correct(truth, truth[0], truth[-1]) - truth).max() * 255 < 1.5
+
+
+def test_a_picture_that_truly_changes_keeps_its_change() -> None:
+    truth = np.stack([figure(index / (FRAMES - 1), 2) for index in range(FRAMES)])
+    truth[5:11, 20:70, 20:90] = (0.05, 0.75, 0.35)  # a thing that neither key shows comes and goes
+    corrected = correct(truth, truth[0], truth[-1])
+    assert np.abs(corrected - truth).max() * 255 < 4
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_pictures_of_one_colour_break_nothing(value: float) -> None:
+    key = np.full((32, 48, 3), value, np.float32)
+    frames = np.repeat(key[None], FRAMES, axis=0) + np.float32(0.05)
+    assert np.abs(correct(frames, key, key) - key).max() * 255 < 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_stays_finite(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    frames = random.normal(0.5, 1.5, (FRAMES, 24, 40, 3)).astype(np.float32)
+    keys = random.random((2, 24, 40, 3), dtype=np.float32)
+    assert np.isfinite(correct(frames, keys[0], keys[1])).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_even_areas_come_out_even(seed: int) -> None:
+    keys = figure(0, seed), figure(1, seed)
+    truth = figure(0.5, seed)
+    palette = palette_of(keys)
+    noisy = truth + np.random.default_rng(seed).normal(0, 0.015, truth.shape).astype(np.float32)
+    flat = flatten(noisy, palette.flat)
+    around = np.ones((9, 9), np.uint8)
+    inside = (cv2.erode(truth, around) == cv2.dilate(truth, around)).all(axis=-1)
+    assert inside.mean() > 0.3
+    off = np.abs(flat - truth)[inside].max(axis=-1) * 255
+    assert np.quantile(off, 0.99) <= 2
+
+
+def test_a_painting_is_not_made_flat() -> None:
+    rows, columns = np.mgrid[:96, :128].astype(np.float32)
+    painting = np.dstack([rows / 96, columns / 128, 0.5 + 0.3 * np.sin(rows / 9)]).astype(np.float32)
+    palette = palette_of([painting, painting])
+    assert (flatten(painting, palette.flat) == painting).all()
