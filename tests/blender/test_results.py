@@ -190,6 +190,7 @@ def test_a_reference_fills_the_cameras_frame_exactly(
 
 
 def test_a_reference_shows_each_frame_at_its_time_and_hides_outside_of_its_range(saved: bpy.types.Scene) -> None:
+    saved.frame_set(7)
     entry = draw(saved, scenes.moving_box(saved, 5, 9), "reference")
     watching.import_entry(entry, "reference")
     empty = next(obj for obj in saved.objects if obj.type == "EMPTY")
@@ -197,6 +198,7 @@ def test_a_reference_shows_each_frame_at_its_time_and_hides_outside_of_its_range
     assert empty.data.source == "SEQUENCE" and Path(bpy.path.abspath(empty.data.filepath)).name == "0001.png"
     assert (user.frame_start, user.frame_duration, user.frame_offset) == (5, 5, 0)
     assert user.use_auto_refresh and not user.use_cyclic
+    assert user.frame_current == 3  # the picture of the frame that is shown now, not of none
     visible = []
     for frame in range(1, 13):
         saved.frame_set(frame)

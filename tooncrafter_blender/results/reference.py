@@ -52,11 +52,14 @@ def _add_reference(
     empty.image_user.frame_duration = run.length
     empty.image_user.frame_offset = run.first - shown.first
     empty.image_user.use_auto_refresh = True
+    # Blender works this out when the frame changes next; until then it would look for picture number 0.
+    now = min(max(scene.frame_current, run.first), run.last)
+    empty.image_user.frame_current = 1 + now - shown.first
     scene.collection.objects.link(empty)
     empty.parent = camera
     empty.matrix_parent_inverse = Matrix.Identity(4)
     _fit(empty, scene, camera, job, distance)
-    _show_during(empty, run)
+    _show_during(empty, run, scene.frame_current)
     mark(empty, job.id)
     return empty
 
@@ -95,9 +98,9 @@ def _distance(scene: bpy.types.Scene, camera: bpy.types.Object, name: str) -> fl
     return min(max(depth, nearest), farthest)
 
 
-def _show_during(empty: bpy.types.Object, run: Run) -> None:
+def _show_during(empty: bpy.types.Object, run: Run, now: int) -> None:
     """Hide the picture outside of its run: an image sequence would go on showing its first or last file there."""
     for frame, hidden in ((run.first - 1, True), (run.first, False), (run.last + 1, True)):
         empty.hide_viewport = hidden
         empty.keyframe_insert("hide_viewport", frame=frame)
-    empty.hide_viewport = False
+    empty.hide_viewport = not run.first <= now <= run.last

@@ -1,0 +1,228 @@
+"""An animator's first minutes: keys, the panel, Generate by mouse, watch, cancel, retry, undo, kills, File > New."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import bpy  # noqa: E402 - Blender brings it
+
+from examples import checkout, drawing  # noqa: E402 - found only now
+from tests.gui import driver  # noqa: E402
+from tests.gui.driver import Story, say, screenshot, wait_until  # noqa: E402
+
+INK, RED, CREAM, DARK = "#241a26", "#e6453b", "#fbe9d2", "#16141c"
+#: Longest call of ours on the main thread while a job runs, by function.
+longest: dict[str, float] = {}
+
+
+def ours(name: str) -> Any:
+    """A module of the add-on."""
+    return importlib.import_module(f"{checkout.ADDON}.tooncrafter_blender.{name}")
+
+
+def measure(owner: object, name: str, label: str) -> None:
+    """Note the longest time that a function takes from now on."""
+    function: Callable[..., object] = getattr(owner, name)
+
+    @wraps(function)
+    def timed(*arguments: object, **named: object) -> object:
+        began = time.perf_counter()
+        try:
+            return function(*arguments, **named)
+        finally:
+            longest[label] = max(longest.get(label, 0.0), time.perf_counter() - began)
+
+    setattr(owner, name, timed)
+
+
+def measure_draw(panel: type[bpy.types.Panel], label: str) -> None:
+    """The same for a panel, whose `draw` Blender wants to have exactly two arguments."""
+    draw = panel.draw
+
+    def timed(self: bpy.types.Panel, context: bpy.types.Context) -> None:
+        began = time.perf_counter()
+        draw(self, context)
+        longest[label] = max(longest.get(label, 0.0), time.perf_counter() - began)
+
+    panel.draw = timed
+
+
+def ellipse(x: float, y: float, width: float, height: float, turn: float = 0.0) -> list[drawing.Point]:
+    cos, sin = math.cos(turn), math.sin(turn)
+    circle = [(math.cos(a) * width / 2, math.sin(a) * height / 2) for a in (i * math.tau / 40 for i in range(40))]
+    return [(x + u * cos - v * sin, y + u * sin + v * cos) for u, v in circle]
+
+
+def creature(x: float, y: float, width: float, height: float, turn: float) -> list[drawing.Shape]:
+    """A ball with eyes and a smile."""
+
+    def at(u: float, v: float) -> tuple[float, float]:
+        cos, sin = math.cos(turn), math.sin(turn)
+        u, v = u * width, v * height
+        return x + u * cos - v * sin, y + u * sin + v * cos
+
+    smile = [at(0.22 * math.sin(a), -0.12 - 0.1 * math.cos(a)) for a in (i * 0.25 - 1.25 for i in range(11))]
+    return [
+        drawing.Shape(ellipse(x, y, width, height, turn), RED, INK, 0.09),
+        *(drawing.Shape(ellipse(*at(side * 0.16, 0.12), 0.3, 0.42, turn), CREAM, INK, 0.05) for side in (-1, 1)),
+        *(drawing.Shape(ellipse(*at(side * 0.14, 0.09), 0.12, 0.18, turn), DARK, None) for side in (-1, 1)),
+        drawing.Shape(smile, None, INK, 0.07, closed=False),
+    ]
+
+
+def build() -> bpy.types.Object:
+    """A shot with three keys: the creature leaps."""
+    with bpy.context.temp_override(window=driver.window()):
+        bpy.ops.wm.read_homefile(app_template="2D_Animation")
+    scene = bpy.context.window_manager.windows[0].scene
+    for obj in list(scene.objects):
+        bpy.data.objects.remove(obj)
+    scene.render.resolution_x, scene.render.resolution_y, scene.render.fps = 960, 540, 24
+    scene.frame_start, scene.frame_end = 1, 25
+    drawing.new_camera(scene, 12.0)
+    obj = drawing.new_object(scene, "Creature")
+    layer = drawing.new_layer(obj, "Art")
+    poses = {1: (-3.5, -1.4, 2.2, 1.5, 0.1), 13: (0.0, 1.3, 1.7, 2.2, -0.15), 25: (3.5, -1.4, 2.2, 1.5, -0.1)}
+    for frame, pose in poses.items():
+        drawing.draw(obj, layer, frame, creature(*pose)).select = True
+    view_layer = driver.window().view_layer
+    view_layer.objects.active = obj
+    obj.select_set(True)
+    scene.frame_set(5)
+    return obj
+
+
+def open_tab(view: bpy.types.Area) -> Story:
+    view.spaces.active.region_3d.view_perspective = "CAMERA"
+    view.spaces.active.overlay.show_overlays = True
+    view.spaces.active.show_region_ui = True
+    yield 1.0
+    driver.region("UI", view).active_panel_category = "In-between"
+    view.tag_redraw()
+    yield 1.0
+
+
+def look() -> tuple[int, int, int, int]:
+    """Where viewport and sidebar are on the screen."""
+    view = driver.area("VIEW_3D")
+    return view.x, view.y, view.width, view.height
+
+
+def button(view: bpy.types.Area, below_top: float, *, from_right: float | None = None) -> tuple[float, float]:
+    """A place in the sidebar: unscaled pixels below its top, in the middle or so far from its right edge."""
+    sidebar = driver.region("UI", view)
+    scale = bpy.context.preferences.system.ui_scale
+    x = sidebar.x + sidebar.width / 2 if from_right is None else sidebar.x + sidebar.width - from_right * scale
+    return x, sidebar.y + sidebar.height - below_top * scale
+
+
+def measured() -> Story:
+    """Say what our longest calls on the main thread were."""
+    for name, seconds in sorted(longest.items()):
+        say("longest", f"{1000 * seconds:6.1f} ms", name)
+    assert max(longest.values()) < 0.1, "a call of ours held up the window"
+    yield 0.0
+
+
+def references() -> list[bpy.types.Object]:
+    return [obj for obj in bpy.data.objects if obj.type == "EMPTY" and obj.get("inbetween_job")]
+
+
+def story() -> Story:
+    jobs, watching, panels, prospect = ours("jobs"), ours("watching"), ours("panels"), ours("prospect")
+    queue, states = jobs.queue, jobs.State
+    build()
+    yield 2.0
+    view = driver.area("VIEW_3D")
+    yield from open_tab(view)
+    screenshot("panel_before", look())
+    for panel in ("main", "guides", "look", "jobs"):
+        measure_draw(getattr(panels, f"INBETWEEN_PT_{panel}"), f"draw panel {panel}")
+    measure(watching, "import_entry", "import result")
+    measure(watching, "redraw", "redraw")
+    measure(queue, "poll", "poll worker")
+    measure(prospect, "_look", "look for spans")
+
+    driver.click(*button(view, GENERATE))
+    yield from wait_until(lambda: queue.entries, 40)
+    (entry,) = queue.entries
+    longest.clear()
+    driver.point_at(view.x + 200, view.y + 200)
+    yield from wait_until(lambda: len(entry.finished) >= 6)
+    screenshot("panel_during", look())
+    yield from wait_until(lambda: not entry.busy)
+    assert entry.state is states.DONE, (entry.sentence, entry.hint)
+    yield from wait_until(lambda: entry.imported)
+    yield 2.0
+    screenshot("panel_after", look())
+    yield from measured()
+
+    say("the result is one undo step")
+    assert len(references()) == 1
+    for operator, count in ((bpy.ops.ed.undo, 0), (bpy.ops.ed.redo, 1)):
+        with bpy.context.temp_override(window=driver.window()):
+            operator()
+        yield 1.0
+        assert len(references()) == count, (operator, count)
+    scene = driver.window().scene
+    assert "Creature" in bpy.data.objects
+    for frame in (8, 18):
+        scene.frame_set(frame)
+        yield 2.0
+        screenshot(f"reference_{frame}", look())
+
+    say("a cancelled job is retried")
+    scene.render.resolution_x, scene.render.resolution_y = 1920, 1080
+    driver.click(*button(view, GENERATE))
+    yield from wait_until(lambda: len(queue.entries) == 2, 60)
+    entry = queue.entries[-1]
+    yield from wait_until(lambda: len(entry.finished) >= 2, 120)
+    driver.click(*button(view, PROGRESS, from_right=50))
+    yield from wait_until(lambda: entry.state is states.CANCELLED)
+    finished = len(entry.finished)
+    assert finished < 22
+    yield 1.0
+    screenshot("panel_cancelled", look())
+    driver.click(*button(view, RETRY))
+    yield from wait_until(lambda: entry.busy, 20)
+    yield from wait_until(lambda: len(entry.finished) > finished, 120)
+
+    say("a killed worker is told and its job retried")
+    os.kill(queue.worker_pid, signal.SIGKILL)
+    yield from wait_until(lambda: not entry.busy)
+    assert entry.state is states.FAILED and entry.code == "worker-died", entry.code
+    yield 1.0
+    driver.point_at(view.x + 200, view.y + 200)
+    screenshot("panel_failed", look())
+    generate = ours("generate")
+    generate.retry(entry)
+
+    say("another file is opened while the job runs")
+    yield from wait_until(lambda: entry.stage and entry.finished)
+    with bpy.context.temp_override(window=driver.window()):
+        bpy.ops.wm.read_homefile(app_template="2D_Animation")
+    yield from wait_until(lambda: not entry.busy, 240)
+    assert entry.state is states.DONE and not entry.imported, (entry.sentence, entry.hint)
+    assert not references() and "not open" in entry.hint
+    yield 2.0
+    view = driver.area("VIEW_3D")
+    yield from open_tab(view)
+    screenshot("panel_other_file", look())
+    yield from measured()
+
+
+GENERATE, PROGRESS, RETRY = 118.0, 148.0, 400.0
+
+if __name__ == "__main__":
+    driver.run(story)

@@ -1,0 +1,104 @@
+"""What a driver needs inside Blender's window: time to pass, the mouse, the screen.
+
+A driver is a generator: it yields the seconds that Blender may go on by itself before the next step. An exception
+ends Blender with exit code 1.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+import bpy  # noqa: E402 - Blender brings it
+
+from examples import checkout  # noqa: E402 - found only now
+
+OUT = Path(os.environ["GUI_OUT"])
+Story = Iterator[float]
+
+_began = time.monotonic()
+
+
+def say(*words: object) -> None:
+    """Print a line that the starter shows."""
+    print("GUI", f"{time.monotonic() - _began:6.2f}", *words, flush=True)
+
+
+def run(story: Callable[[], Story]) -> None:
+    """Enable the checkout and run the story to its end, then end Blender."""
+    checkout.enable()
+    steps = story()
+
+    def step() -> float | None:
+        try:
+            return next(steps)
+        except StopIteration:
+            say("the end")
+            _quit()
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+        return None
+
+    bpy.app.timers.register(step, first_interval=1.0, persistent=True)
+
+
+def wait_until(happened: Callable[[], object], seconds: float = 60.0) -> Story:
+    """Let Blender go on until it has happened."""
+    end = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() > end:
+            raise AssertionError("it never happened")
+        yield 0.1
+
+
+def window() -> bpy.types.Window:
+    """Blender's first window."""
+    return bpy.context.window_manager.windows[0]
+
+
+def area(kind: str) -> bpy.types.Area:
+    """The first area of that type."""
+    return next(area for area in window().screen.areas if area.type == kind)
+
+
+def region(kind: str, of: bpy.types.Area) -> bpy.types.Region:
+    """The area's region of that type."""
+    return next(region for region in of.regions if region.type == kind)
+
+
+def click(x: float, y: float) -> None:
+    """Click at window pixels, counted from the bottom left as Blender does."""
+    top = window().height - y
+    subprocess.run(["xdotool", "mousemove", f"{x:.0f}", f"{top:.0f}", "sleep", "0.3", "click", "1"], check=True)
+
+
+def point_at(x: float, y: float) -> None:
+    """Move the mouse without clicking."""
+    subprocess.run(["xdotool", "mousemove", f"{x:.0f}", f"{window().height - y:.0f}"], check=True)
+
+
+def screenshot(name: str, crop: tuple[int, int, int, int] | None = None) -> None:
+    """Save what is on the screen as OUT/NAME.png; crop: left, bottom, width, height in window pixels."""
+    path = OUT / f"{name}.png"
+    command = ["import", "-window", "root"]
+    if crop:
+        left, bottom, width, height = crop
+        command += ["-crop", f"{width}x{height}+{left}+{window().height - bottom - height}", "+repage"]
+    subprocess.run([*command, str(path)], check=True)
+    say("picture", path.name, path.stat().st_size // 1000, "kB")
+
+
+def _quit() -> None:
+    sys.stdout.flush()
+    with bpy.context.temp_override(window=window()):
+        bpy.ops.wm.quit_blender()

@@ -1,0 +1,98 @@
+"""Run a driver in Blender's real window on a screen that nobody sees.
+
+    python tests/gui/window.py DRIVER.py OUT [--blender BLENDER] [--python PYTHON] [--size 1600x900] [--seconds 300]
+
+Needs Blender, Xvfb, xdotool and ImageMagick's `import` (Linux). The driver runs inside Blender with the checkout
+enabled as an extension, a fresh configuration, and OUT for its pictures; see driver.py. Ends with Blender's exit
+code: 0 only when the driver came to its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ("Xvfb", "xdotool", "import")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one driver and return Blender's exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("driver", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--blender", default="blender")
+    parser.add_argument("--python", type=Path, default=ROOT / ".venv" / "bin" / "python", help="the backend's")
+    parser.add_argument("--size", default="1600x900")
+    parser.add_argument("--seconds", type=float, default=300, help="the longest that it may take")
+    options = parser.parse_args(arguments)
+    missing = [tool for tool in (*TOOLS, options.blender) if shutil.which(tool) is None]
+    if missing:
+        print(f"These programs are needed and not installed: {', '.join(missing)}", file=sys.stderr)
+        return 2
+    options.out.mkdir(parents=True, exist_ok=True)
+    with _screen(options.size, options.out) as display, tempfile.TemporaryDirectory() as home:
+        return _blender(options, display, Path(home))
+
+
+@contextlib.contextmanager
+def _screen(size: str, out: Path) -> Iterator[str]:
+    """Start an X server on a display that it chooses itself; yield the display's name."""
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{size}x24", "-nolisten", "tcp", "-noreset"]
+    with (out / "screen.log").open("wb") as log:
+        server = subprocess.Popen(command, pass_fds=[write], stdout=log, stderr=log)
+    os.close(write)
+    try:
+        with os.fdopen(read) as answer:
+            number = answer.readline().strip()
+        if not number:
+            raise RuntimeError(f"Xvfb did not start; see {out / 'screen.log'}")
+        yield f":{number}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _blender(options: argparse.Namespace, display: str, home: Path) -> int:
+    width, height = options.size.split("x")
+    resources, runtime = home / "blender", home / "run"
+    resources.mkdir()
+    runtime.mkdir(mode=0o700)
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("WAYLAND_DISPLAY", "PYTHONPATH")
+    } | {
+        "DISPLAY": display,
+        "HOME": str(home),
+        "BLENDER_USER_RESOURCES": str(resources),
+        "XDG_RUNTIME_DIR": str(runtime),
+        "LIBGL_ALWAYS_SOFTWARE": "1",
+        "TOONCRAFTER_PYTHON": str(options.python.absolute()),
+        "GUI_OUT": str(options.out.resolve()),
+    }
+    command = [options.blender, "--factory-startup", "--window-geometry", "0", "0", width, height]
+    command += ["--no-window-focus", "--python-exit-code", "3", "--python", str(options.driver.resolve())]
+    log = options.out / "blender.log"
+    with log.open("wb") as stream:
+        try:
+            code = subprocess.run(
+                command, env=environment, stdout=stream, stderr=subprocess.STDOUT, timeout=options.seconds
+            ).returncode
+        except subprocess.TimeoutExpired:
+            print(f"Blender did not end within {options.seconds:g} s; see {log}", file=sys.stderr)
+            return 1
+    print("\n".join(line for line in log.read_text(errors="replace").splitlines() if line.startswith("GUI ")))
+    if code:
+        print(f"Blender ended with exit code {code}; see {log}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
