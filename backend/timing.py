@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from .job import Easing, Segment
 
-
 #: No chart on paper has more ticks: by halves they would lie closer together than a pencil line is wide.
 _MOST_CHARTED = 16
 
