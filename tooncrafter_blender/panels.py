@@ -171,9 +171,13 @@ def _draw_progress(layout: bpy.types.UILayout, entry: Entry) -> None:
 
 def _progress_text(entry: Entry) -> str:
     if entry.cancelling or not entry.progress:
-        return f"{entry.stage}…"
+        return _stage(entry)
     text = f"{len(entry.finished)} of {len(entry.job.wanted)}"
     return f"{text} · {_duration(entry.seconds_left)} left" if entry.seconds_left >= 1 else text
+
+
+def _stage(entry: Entry) -> str:
+    return f"{entry.stage[:1].upper()}{entry.stage[1:]}…"
 
 
 def _duration(seconds: float) -> str:
@@ -197,7 +201,7 @@ def _draw_entry(box: bpy.types.UILayout, context: bpy.types.Context, entry: Entr
     if entry.state is State.WAITING:
         _draw_text(column, context, "Waits for its turn.")
     if entry.state is State.RUNNING:
-        _draw_text(column, context, f"{entry.stage}…")
+        _draw_text(column, context, _stage(entry))
     _draw_text(column, context, entry.sentence)
     _draw_text(column, context, entry.hint)
     for caution in entry.warnings[:_MOST_WARNINGS]:
@@ -205,13 +209,14 @@ def _draw_entry(box: bpy.types.UILayout, context: bpy.types.Context, entry: Entr
         _draw_text(column, context, where + caution.sentence, "INFO")
     if (more := len(entry.warnings) - _MOST_WARNINGS) > 0:
         _draw_text(column, context, f"{more} more in result.json in the job's folder.")
-    if entry.busy:
-        return
-    buttons = box.row(align=True)
-    if entry.state is not State.DONE:
-        buttons.operator(INBETWEEN_OT_retry.bl_idname, text="Retry", icon="FILE_REFRESH").job = job
-    if entry.finished and is_open(entry) and not entry.imported:
-        buttons.operator(INBETWEEN_OT_import.bl_idname, text="Import", icon="IMPORT").job = job
+    may_retry = entry.state in (State.FAILED, State.CANCELLED)
+    may_import = not entry.busy and entry.finished and is_open(entry) and not entry.imported
+    if may_retry or may_import:
+        buttons = box.row(align=True)
+        if may_retry:
+            buttons.operator(INBETWEEN_OT_retry.bl_idname, text="Retry", icon="FILE_REFRESH").job = job
+        if may_import:
+            buttons.operator(INBETWEEN_OT_import.bl_idname, text="Import", icon="IMPORT").job = job
 
 
 def _draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
