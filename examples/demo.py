@@ -28,11 +28,12 @@ from examples import build  # noqa: E402
 
 def main(folder: Path) -> int:
     """Run the demo into `folder` and return the exit code."""
-    shot = _free_name(folder.resolve(), "character")
+    shot = _free_name(folder.resolve(), "penguin")
     shot.parent.mkdir(parents=True, exist_ok=True)
     repository = checkout.enable()
+    bpy.context.preferences.filepaths.save_version = 0  # no .blend1 of the shot without its in-betweens
     try:
-        build.character(shot)
+        build.save("penguin", shot)
         bpy.ops.wm.open_mainfile(filepath=str(shot))
         commands = importlib.import_module(f"{checkout.ADDON}.tooncrafter_blender.commands")
         code = commands.inbetween(["--import", "reference", "--save", str(shot), "--overwrite"])
