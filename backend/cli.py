@@ -59,6 +59,21 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="one JSON event a line instead of a progress bar")
     run.set_defaults(command=_run)
 
+    batch = commands.add_parser(
+        "batch",
+        help="run all job folders below a folder, here or on a farm",
+        description="Draw what is missing in every job folder below DIR.",
+        allow_abbrev=False,
+    )
+    batch.add_argument("folder", type=Path, metavar="DIR")
+    who = batch.add_mutually_exclusive_group()
+    who.add_argument(
+        "--device", metavar="NAME,…", help="one process for each of: cuda:0, cuda:1, cpu, … (default: every card)"
+    )
+    who.add_argument("--scheduler", metavar="ADDRESS|FILE", help="hand the jobs to a Dask scheduler (docs/farm.md)")
+    batch.add_argument("--json", action="store_true", help="one JSON event a line instead of progress bars")
+    batch.set_defaults(command=_batch)
+
     preview = commands.add_parser("preview", help="show a job folder as a sheet or video", allow_abbrev=False)
     preview.add_argument("folder", type=Path, metavar="JOBDIR")
     preview.add_argument("--sheet", type=Path, metavar="PNG", help="contact sheet of keys and in-betweens")
@@ -185,6 +200,12 @@ def _run(options: argparse.Namespace) -> int:
     if not options.json:
         print(f"{result.made} in-betweens drawn, {result.kept} were there, in {options.folder}")
     return DONE
+
+
+def _batch(options: argparse.Namespace) -> int:
+    from .batch_command import run_batch
+
+    return DONE if run_batch(options.folder, options.device, options.scheduler, options.json) else FAILED
 
 
 def _listener(as_json: bool, total: int) -> Listen:
