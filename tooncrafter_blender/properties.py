@@ -151,7 +151,7 @@ class InbetweenSettings(bpy.types.PropertyGroup):
 
 def settings_of(scene: bpy.types.Scene) -> InbetweenSettings:
     """Return the scene's settings to be shown or changed."""
-    return cast(InbetweenSettings, scene.inbetween)
+    return cast(InbetweenSettings, scene.inbetween)  # type: ignore[attr-defined]
 
 
 def choice_of(scene: bpy.types.Scene) -> Choice:
@@ -177,10 +177,10 @@ def choice_of(scene: bpy.types.Scene) -> Choice:
 def register() -> None:
     """Give every scene its settings."""
     bpy.utils.register_class(InbetweenSettings)
-    bpy.types.Scene.inbetween = PointerProperty(type=InbetweenSettings)
+    bpy.types.Scene.inbetween = PointerProperty(type=InbetweenSettings)  # type: ignore[attr-defined]
 
 
 def unregister() -> None:
     """Take the settings away; what files hold of them stays there."""
-    del bpy.types.Scene.inbetween
+    del bpy.types.Scene.inbetween  # type: ignore[attr-defined]
     bpy.utils.unregister_class(InbetweenSettings)

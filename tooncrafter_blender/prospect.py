@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
@@ -26,9 +27,10 @@ class Prospect:
 
 
 #: What versions of Blender call Grease Pencil data here.
+_DEPSGRAPH: Any = bpy.types.Depsgraph.bl_rna
 _DRAWING_TYPES = tuple(
     item.identifier
-    for item in bpy.types.Depsgraph.bl_rna.functions["id_type_updated"].parameters["id_type"].enum_items
+    for item in _DEPSGRAPH.functions["id_type_updated"].parameters["id_type"].enum_items
     if item.identifier in ("GREASEPENCIL", "GREASEPENCIL_V3")
 )
 

@@ -42,7 +42,7 @@ def _add_reference(
     image.source = "SEQUENCE"
     image.alpha_mode = "STRAIGHT"
     assert image.colorspace_settings
-    image.colorspace_settings.name = "sRGB"
+    image.colorspace_settings.name = "sRGB"  # type: ignore[assignment]
     empty = bpy.data.objects.new(name, None)
     empty.empty_display_type = "IMAGE"
     empty.data = image  # type: ignore[assignment]

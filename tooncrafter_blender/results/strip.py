@@ -38,7 +38,7 @@ def add_strips(scene: bpy.types.Scene, job: Job, shown: Shown, runs: tuple[Run, 
         strip.frame_final_duration = run.length
         strip.blend_type = "ALPHA_OVER"
         strip.alpha_mode = "STRAIGHT"
-        strip.colorspace_settings.name = "sRGB"
+        strip.colorspace_settings.name = "sRGB"  # type: ignore[assignment]
         mark(strip, job.id)
         names.append(strip.name)
     _show_in_sequencer(scene)
