@@ -63,8 +63,8 @@ class Case:
         with safe_open(self.path.with_name(self.info["file"]), "pt") as file:
             return {
                 name: file.get_tensor(name)
-                for name in file.keys()
-                if name.startswith(("in.", "out."))  # noqa: SIM118
+                for name in file.keys()  # noqa: SIM118 - not a dict
+                if name.startswith(("in.", "out."))
             }
 
     def input(self, name: str) -> Tensor:
@@ -112,7 +112,7 @@ def _read_weights(files: tuple[Path, ...]) -> Mapping[str, Tensor]:
         about = path.with_suffix(".json")
         sparse = json.loads(about.read_text(encoding="utf-8")).get("sparse_rows", {}) if about.exists() else {}
         with safe_open(path, "pt") as file:
-            for name in file.keys():  # noqa: SIM118
+            for name in file.keys():  # noqa: SIM118 - not a dict
                 if name.startswith("w."):
                     weights[name.removeprefix("w.")] = file.get_tensor(name).float()
             for key, rows in sparse.items():

@@ -1,4 +1,4 @@
-"""Every part of the network equals the golden tensors of the published code, and so does every submodule on the way."""
+"""Every part of the network, and every submodule on the way, equals the golden tensors of the published code."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def test_runs_have_as_many_steps_as_the_published_sampler_wherever_that_works() 
         for steps in range(1, 61):
             expected = different.get(str(steps), steps)
             timesteps = spaced_timesteps(steps, 1000, spacing)
-            assert timesteps == sorted(set(timesteps)) and 0 <= timesteps[0] and timesteps[-1] < 1000
+            assert timesteps == sorted(set(timesteps)) and timesteps[0] >= 0 and timesteps[-1] < 1000
             if isinstance(expected, int):
                 assert len(timesteps) == expected
 

@@ -54,8 +54,8 @@ class ClipGroupNorm(nn.GroupNorm):
 def _frame_statistics(frame: Tensor, groups: int) -> tuple[Tensor, Tensor]:
     """Return the mean and the biased variance of each group of a frame (channels, height, width)."""
     grouped = rearrange(frame, "(g c) h w -> g (c h w)", g=groups).float()
-    variance, mean = torch.var_mean(grouped, dim=1, correction=0)
-    return mean, variance
+    mean = grouped.mean(dim=1)
+    return mean, (grouped - mean[:, None]).square().mean(dim=1)
 
 
 class LayerNorm(nn.LayerNorm):

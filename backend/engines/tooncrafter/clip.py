@@ -1,0 +1,298 @@
+"""One clip from two keys: the pipeline's phases, each with only its own parts of the model in memory.
+
+A phase that runs out of memory is done again in the next thriftier mode; what the phases before it made is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from ...errors import UserError
+from .feature_reuse import ReusingUNet
+from .memory import THRIFT, Mode, give_back, is_out_of_memory, parts_of, thriftier
+from .model import ToonCrafter
+from .pipeline import (
+    Keys,
+    context_tokens,
+    decode_clip,
+    encode_keys,
+    key_frame_latents,
+    no_picture,
+    published_sampling,
+    seeded_noise,
+)
+from .placement import Placement
+from .prediction import Guidance, Predict, Sketches, Told, guided_velocity
+from .presets import Preset
+from .preview import LatentColours, latent_colours
+from .sampler import DdimStep, Draw, OnStep, ddim_steps, sample
+from .schedule import noise_schedule, trailing_timesteps, uniform_timesteps
+from .solvers import solve, solver_steps
+from .tokenizer import tokenize
+
+Made = TypeVar("Made")
+
+#: Called after each step: steps done, of how many, and a way to see the frames as they are now (`LatentColours`).
+OnDenoised = Callable[[int, int, Callable[[], Tensor]], None]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a clip is to show.
+
+    start, end: the keys, float32 (3, height, width) in -1..1 at the model's frame size. sketches: model frame ->
+    float32 (1, height, width) in 0..1, 1 where there is a line. sketch_strength: 0..1. fps: smaller for larger
+    motion. guidance: 1 for none.
+    """
+
+    start: Tensor
+    end: Tensor
+    prompt: str
+    negative_prompt: str
+    sketches: Mapping[int, Tensor]
+    sketch_strength: float
+    fps: int
+    guidance: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Computing:
+    """Where and how the model computes.
+
+    compiled: let torch compile the U-Net; the first clip then takes minutes longer. halves_together: run both
+    halves of guidance as one batch where the memory mode allows it.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    channels_last: bool
+    halves_together: bool
+    compiled: bool = False
+
+
+def usual_computing(device: torch.device) -> Computing:
+    """Return what is fastest on that kind of device."""
+    if device.type == "cpu":
+        return Computing(device, torch.float32, channels_last=True, halves_together=False)
+    return Computing(device, torch.float16, channels_last=True, halves_together=True)
+
+
+class ClipMaker:
+    """Makes clips with one model; the model stays where the memory mode leaves it."""
+
+    def __init__(
+        self, model: ToonCrafter, computing: Computing, mode: Mode, warn: Callable[[str], None] = lambda text: None
+    ) -> None:
+        self.model, self.computing, self.warn = model, computing, warn
+        self._use(mode)
+        self._unet: Predict = torch.compile(model.unet) if computing.compiled else model.unet
+
+    def _use(self, mode: Mode) -> None:
+        self.mode = mode
+        self._placement = Placement(
+            parts_of(self.model),
+            self.computing.device,
+            self.computing.dtype,
+            mode,
+            channels_last=self.computing.channels_last,
+        )
+
+    def rest(self) -> None:
+        """Take all parts off the device."""
+        self._placement.put_back()
+        give_back(self.computing.device)
+
+    @torch.no_grad()
+    def make(self, wish: Wish, preset: Preset, on_denoised: OnDenoised) -> Tensor:
+        """Return the clip, float32 (frames, 3, height, width) on the CPU, nominally -1..1 and not clamped.
+
+        Raises what `on_denoised` raises, and UserError("not-enough-memory") when even the thriftiest mode fails.
+        """
+        noise = seeded_noise(wish.seed)
+        frames = self.model.configuration.frames
+        posterior_noise = noise((frames, *self._latent_shape()))
+        first_noise = noise((1, self._latent_shape()[0], frames, *self._latent_shape()[1:]))
+        step_noises = (
+            [noise(tuple(first_noise.shape)) for _ in range(preset.steps)] if preset.solver == "ddim" else []
+        )
+
+        keys = self._thriftily(lambda: self._encode(wish, lambda shape: posterior_noise))
+        tokens = self._thriftily(lambda: self._contexts(wish))
+        latents = self._thriftily(
+            lambda: self._denoise(wish, preset, keys, tokens, first_noise, step_noises, on_denoised)
+        )
+        return self._thriftily(lambda: self._decode(latents, keys, preset.middle_pass))
+
+    def _thriftily(self, phase: Callable[[], Made]) -> Made:
+        """Run a phase, in a thriftier mode if memory runs out."""
+        while True:
+            try:
+                return phase()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Outside of the handler, whose traceback holds everything that the phase made.
+            self.rest()
+            mode = thriftier(self.mode)
+            if mode is None:
+                raise UserError(
+                    "not-enough-memory",
+                    "There was not enough memory for the ToonCrafter engine, even in its thriftiest mode.",
+                    "Close other programs that use the graphics card, or choose the draft engine.",
+                    bad_input=False,
+                )
+            self.warn(f"Memory ran out in the {self.mode} mode; it goes on, more slowly, in the {mode} mode.")
+            self._use(mode)
+
+    def _latent_shape(self) -> tuple[int, int, int]:
+        sizes = self.model.configuration
+        factor = 2 ** (len(sizes.autoencoder.ch_mult) - 1)
+        return sizes.autoencoder.z_channels, sizes.height // factor, sizes.width // factor
+
+    def _encode(self, wish: Wish, draw: Draw) -> Keys:
+        device = self.computing.device
+        with self._placement.at_work("autoencoder"):
+            keys = encode_keys(
+                self.model.autoencoder,
+                wish.start.to(device),
+                wish.end.to(device),
+                self.model.configuration.frames,
+                draw,
+            )
+        if THRIFT[self.mode].parts_leave:
+            keys = Keys(keys.latents, [reference.to("cpu") for reference in keys.references])
+        return keys
+
+    def _contexts(self, wish: Wish) -> tuple[Tensor, Tensor | None]:
+        """Return the context tokens with and without the person's words and picture; no second without guidance."""
+        model, device = self.model, self.computing.device
+        length = model.configuration.clip.text.context_length
+        prompts = tokenize([wish.prompt, wish.negative_prompt], length).to(device)
+        towers = (model.text_tower, model.vision_tower, model.image_projector)
+        with self._placement.at_work("text_tower", "vision_tower", "image_projector"):
+            told = context_tokens(*towers, prompts[:1], wish.start.to(device))
+            if wish.guidance == 1:
+                return told, None
+            return told, context_tokens(*towers, prompts[1:], no_picture(model.configuration).to(device))
+
+    def _denoise(
+        self,
+        wish: Wish,
+        preset: Preset,
+        keys: Keys,
+        tokens: tuple[Tensor, Tensor | None],
+        first_noise: Tensor,
+        step_noises: list[Tensor],
+        on_denoised: OnDenoised,
+    ) -> Tensor:
+        model, device = self.model, self.computing.device
+        names = ("unet", "sketch_encoder") if wish.sketches else ("unet",)
+        spacing, rescale = published_sampling(first_noise.shape[-1])
+        guidance = Guidance(
+            wish.guidance,
+            rescale,
+            above=preset.guided_above,
+            together=self.computing.halves_together and THRIFT[self.mode].halves_together,
+        )
+        schedule = noise_schedule(model.configuration.schedule)
+        count = len(schedule.alphas_cumprod)
+        spaced = (
+            trailing_timesteps if preset.solver == "dpm" or spacing == "uniform_trailing" else uniform_timesteps
+        )
+        timesteps = spaced(preset.steps, count)
+        colours = _colours_of(keys, wish)
+
+        def on_step(done: int, _latents: Tensor, clean: Tensor) -> None:
+            on_denoised(done, len(timesteps), lambda: colours.show(clean))
+
+        noise = first_noise.to(device)
+        with self._placement.at_work(*names):
+            unet = ReusingUNet(model.unet, preset.reuse_every) if preset.reuse_every > 1 else self._unet
+            predict = guided_velocity(unet, self._told(wish, keys, tokens), guidance)
+            if preset.solver == "dpm":
+                return solve(predict, noise, solver_steps(schedule, timesteps), on_step)
+            return _published(
+                predict, noise, ddim_steps(schedule, timesteps, preset.eta), step_noises, device, on_step
+            )
+
+    def _told(self, wish: Wish, keys: Keys, tokens: tuple[Tensor, Tensor | None]) -> Told:
+        """Make everything that stays the same at every step, once."""
+        model, device = self.model, self.computing.device
+        frames = model.configuration.frames
+        told, untold = tokens
+        sketches = None
+        if wish.sketches and model.sketch_encoder is not None:
+            guided = sorted(wish.sketches)
+            drawings = torch.stack([wish.sketches[frame] for frame in guided], dim=1)[None]
+            sketches = Sketches(
+                encoder=model.sketch_encoder,
+                hint=model.sketch_encoder.encode_hint(drawings.to(device)),
+                guided=torch.tensor(guided, device=device),
+                strength=wish.sketch_strength,
+                conditional=model.sketch_encoder.project_context(told),
+                unconditional=None if untold is None else model.sketch_encoder.project_context(untold),
+            )
+        return Told(
+            key_frames=key_frame_latents(keys, frames),
+            fps=wish.fps,
+            conditional=model.unet.project_context(told, frames),
+            unconditional=None if untold is None else model.unet.project_context(untold, frames),
+            sketches=sketches,
+        )
+
+    def _decode(self, latents: Tensor, keys: Keys, middle_pass: bool) -> Tensor:
+        """Decode; in float32 where half precision overflows."""
+        device = self.computing.device
+        with self._placement.at_work("autoencoder"):
+            clip = self._decode_once(latents, keys, middle_pass)
+        if torch.isfinite(clip).all() or self.computing.dtype == torch.float32:
+            return clip
+        part = {"autoencoder": self.model.autoencoder}
+        self._placement.put_back("autoencoder")
+        precise = Placement(part, device, torch.float32, Mode.SLICED, channels_last=False)
+        with precise.at_work("autoencoder"):
+            return self._decode_once(latents, keys, middle_pass)
+
+    def _decode_once(self, latents: Tensor, keys: Keys, middle_pass: bool) -> Tensor:
+        dtype = self.model.autoencoder.quant_conv.weight.dtype
+        references = [reference.to(self.computing.device, dtype) for reference in keys.references]
+        return decode_clip(
+            self.model.autoencoder,
+            latents,
+            references,
+            middle_pass=middle_pass,
+            frames_at_once=THRIFT[self.mode].frames_at_once,
+        ).to("cpu")
+
+
+def _colours_of(keys: Keys, wish: Wish) -> LatentColours:
+    return latent_colours(keys.latents, torch.stack([wish.start, wish.end]))
+
+
+def _published(
+    predict: Callable[[Tensor, int], Tensor],
+    noise: Tensor,
+    steps: list[DdimStep],
+    step_noises: list[Tensor],
+    device: torch.device,
+    on_step: OnStep,
+) -> Tensor:
+    """Run the published sampler with all its numbers on the device beforehand, so that no step waits for a copy."""
+    there = [
+        replace(
+            step,
+            **{
+                name: getattr(step, name).to(device)
+                for name in ("signal", "noise", "rescale", "clean", "direction", "fresh")
+            },
+        )
+        for step in steps
+    ]
+    noises = iter([step_noise.to(device) for step_noise in step_noises])
+    return sample(predict, noise, there, lambda shape: next(noises), on_step)

@@ -1,0 +1,42 @@
+"""How much time to spend: the presets that an animator chooses from, and what each stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ...job import Settings
+
+Solver = Literal["ddim", "dpm"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One way from noise to a clip; docs/tooncrafter-engine.md shows by which measurements these were chosen.
+
+    solver: "ddim" for the published sampler (`sampler.sample`) with `eta` of fresh noise, "dpm" for
+    `solvers.solve`. steps: denoising steps. middle_pass: see `pipeline.decode_clip`. guided_above: timestep below
+    which guidance is left out, since the picture is settled (Kynkäänniemi et al. 2024, arXiv 2404.07724); 0 to
+    guide always. reuse_every: the U-Net's inner half runs at every so many-th step only (`feature_reuse`); 1 for
+    every step.
+    """
+
+    solver: Solver
+    steps: int
+    eta: float = 0.0
+    middle_pass: bool = True
+    guided_above: int = 0
+    reuse_every: int = 1
+
+
+PRESETS: dict[str, Preset] = {
+    "quick": Preset("dpm", steps=10, middle_pass=False, guided_above=200, reuse_every=2),
+    "balanced": Preset("dpm", steps=18),
+    "best": Preset("ddim", steps=50, eta=1.0),
+}
+
+
+def preset_of(settings: Settings) -> Preset:
+    """Return the preset that the settings name, with their own number of steps if they say one."""
+    preset = PRESETS[settings.preset]
+    return replace(preset, steps=settings.steps) if settings.steps else preset
