@@ -8,11 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import bpy
 import numpy as np
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 Point = tuple[float, float]
+
+#: From this version on the stroke says what is filled and whether its line shows, before it was the material.
+_FILLS_BELONG_TO_STROKES = (5, 2, 0)
 
 
 @dataclass(frozen=True)
@@ -51,16 +58,21 @@ def new_object(scene: bpy.types.Scene, name: str) -> bpy.types.Object:
 
 def new_layer(obj: bpy.types.Object, name: str) -> bpy.types.GreasePencilLayer:
     """Add a layer above the others; flat colours, not lit by lamps."""
-    layer = obj.data.layers.new(name)
+    layer = _sheets(obj).layers.new(name)
     layer.use_lights = False
     return layer
 
 
+def _sheets(obj: bpy.types.Object) -> bpy.types.GreasePencil:
+    return cast(bpy.types.GreasePencil, obj.data)
+
+
 def new_camera(scene: bpy.types.Scene, width: float) -> bpy.types.Object:
     """Add a camera that looks at the plane of the picture from the front and sees `width` units of it."""
-    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    camera.data.type = "ORTHO"
-    camera.data.ortho_scale = width
+    lens = bpy.data.cameras.new("Camera")
+    lens.type = "ORTHO"
+    lens.ortho_scale = width
+    camera = bpy.data.objects.new("Camera", lens)
     camera.location = (0, -10, 0)
     camera.rotation_euler = (math.pi / 2, 0, 0)
     scene.collection.objects.link(camera)
@@ -71,19 +83,21 @@ def new_camera(scene: bpy.types.Scene, width: float) -> bpy.types.Object:
 def material_index(obj: bpy.types.Object, fill: str | None, line: str | None) -> int:
     """Return the slot of the material with these colours, made when it is missing."""
     name = f"{fill or 'no fill'}, {line or 'no line'}"
-    index = obj.data.materials.find(name)
+    slots = _sheets(obj).materials
+    index = slots.find(name)
     if index >= 0:
         return int(index)
     material = bpy.data.materials.get(name)
     if material is None:
         material = bpy.data.materials.new(name)
         bpy.data.materials.create_gpencil_data(material)
-        style = material.grease_pencil
-        style.show_fill, style.show_stroke = fill is not None, line is not None
+        style = cast(Any, material.grease_pencil)
+        if bpy.app.version < _FILLS_BELONG_TO_STROKES:
+            style.show_fill, style.show_stroke = fill is not None, line is not None
         style.fill_color = colour(fill or "#000000")
         style.color = colour(line or "#000000")
-    obj.data.materials.append(material)
-    return len(obj.data.materials) - 1
+    slots.append(material)
+    return len(slots) - 1
 
 
 def draw(
@@ -91,7 +105,7 @@ def draw(
     layer: bpy.types.GreasePencilLayer,
     frame: int,
     shapes: Iterable[Shape],
-    keyframe_type: str = "KEYFRAME",
+    keyframe_type: Literal["KEYFRAME", "BREAKDOWN", "EXTREME", "JITTER", "MOVING_HOLD", "GENERATED"] = "KEYFRAME",
 ) -> bpy.types.GreasePencilFrame:
     """Add a key at `frame` of the layer that holds the shapes, the first one at the bottom."""
     shapes = list(shapes)
@@ -99,7 +113,7 @@ def draw(
     key.keyframe_type = keyframe_type
     if not shapes:
         return key
-    drawing = key.drawing
+    drawing = cast(bpy.types.GreasePencilDrawing, key.drawing)
     sizes = [len(shape.points) for shape in shapes]
     drawing.add_strokes(sizes)
     flat = np.concatenate([np.asarray(shape.points, np.float32).reshape(-1, 2) for shape in shapes])
@@ -112,7 +126,7 @@ def draw(
     materials = [material_index(obj, shape.fill, shape.line) for shape in shapes]
     _fill(drawing, "material_index", "INT", "CURVE", "value", np.array(materials, np.int32))
     _fill(drawing, "cyclic", "BOOLEAN", "CURVE", "value", np.array([shape.closed for shape in shapes]))
-    if hasattr(drawing.strokes[0], "fill_id"):  # from 5.2 on the stroke says what is filled, not the material
+    if bpy.app.version >= _FILLS_BELONG_TO_STROKES:
         fills = [number if shape.fill else 0 for number, shape in enumerate(shapes, 1)]
         _fill(drawing, "fill_id", "INT", "CURVE", "value", np.array(fills, np.int32))
         _fill(drawing, "hide_stroke", "BOOLEAN", "CURVE", "value", np.array([not shape.line for shape in shapes]))
@@ -120,14 +134,16 @@ def draw(
     return key
 
 
-def _radii(shape: Shape) -> np.ndarray:
+def _radii(shape: Shape) -> NDArray[Any]:
     count = len(shape.points)
     profile = np.sin(np.linspace(0.12, math.pi - 0.12, count)) ** 0.6 if shape.taper else np.ones(count)
-    return (profile * shape.width / 2).astype(np.float32)
+    radii: NDArray[Any] = (profile * shape.width / 2).astype(np.float32)
+    return radii
 
 
 def _fill(
-    drawing: bpy.types.GreasePencilDrawing, name: str, kind: str, domain: str, field: str, values: np.ndarray
+    drawing: bpy.types.GreasePencilDrawing, name: str, kind: str, domain: str, field: str, values: NDArray[Any]
 ) -> None:
-    attribute = drawing.attributes.get(name) or drawing.attributes.new(name, kind, domain)
+    attributes = cast(Any, drawing.attributes)
+    attribute = attributes.get(name) or attributes.new(name, kind, domain)
     attribute.data.foreach_set(field, values)

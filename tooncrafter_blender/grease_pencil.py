@@ -5,8 +5,8 @@ What differs between versions is decided here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeGuard, cast
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
 import bpy
 import numpy as np
@@ -27,7 +27,10 @@ _FIELDS = {
     "QUATERNION": ("value", 4, np.float32),
 }
 
-#: The GPU draws fills that the stroke's own `fill_id` names from this version on; before, the material decided.
+#: Of each stroke the style that its material gives it; None without a material.
+Styles: TypeAlias = "Sequence[bpy.types.MaterialGPencilStyle | None]"
+
+#: From this version on the stroke itself says which fill it outlines and whether its line shows, not the material.
 _FILLS_BELONG_TO_STROKES = (5, 2, 0)
 
 
@@ -118,20 +121,20 @@ def _values(found: bpy.types.Attribute) -> NDArray[Any] | None:
     return values if components == 1 else values.reshape(-1, components)
 
 
-def fill_groups(drawing: bpy.types.GreasePencilDrawing, material_fills: NDArray[np.bool_]) -> NDArray[np.int32]:
+def fill_groups(drawing: bpy.types.GreasePencilDrawing, styles: Styles) -> NDArray[np.int32]:
     """Return for each stroke the number of the fill that it outlines, 0 for none: (strokes,).
 
     Strokes with one number make one fill together, in which the inner outlines are holes.
-    material_fills: (strokes,), whether the stroke's material asks for fills; decides before Blender 5.2.
+    styles: of each stroke; they decide before Blender 5.2.
     """
-    count = len(material_fills)
     if bpy.app.version >= _FILLS_BELONG_TO_STROKES:
-        return attribute(drawing, "fill_id", count, np.int32(0)).astype(np.int32)
-    return np.where(material_fills, np.arange(1, count + 1), 0).astype(np.int32)
+        return attribute(drawing, "fill_id", len(styles), 0).astype(np.int32)
+    filled = np.array([style is not None and style.show_fill for style in styles], bool)
+    return np.where(filled, np.arange(1, len(styles) + 1), 0).astype(np.int32)
 
 
-def lines_shown(drawing: bpy.types.GreasePencilDrawing, material_lines: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return for each stroke whether its line is drawn: (strokes,); `material_lines` decides before Blender 5.2."""
+def lines_shown(drawing: bpy.types.GreasePencilDrawing, styles: Styles) -> NDArray[np.bool_]:
+    """Return for each stroke whether its line is drawn: (strokes,); `styles` decide before Blender 5.2."""
     if bpy.app.version >= _FILLS_BELONG_TO_STROKES:
-        return ~attribute(drawing, "hide_stroke", len(material_lines), np.bool_(False)).astype(np.bool_)
-    return material_lines
+        return ~attribute(drawing, "hide_stroke", len(styles), False).astype(np.bool_)
+    return np.array([style is None or style.show_stroke for style in styles], np.bool_)

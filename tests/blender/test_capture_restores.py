@@ -75,11 +75,11 @@ def state_of(struct, depth=3):
 
 
 def everything():
-    """What the artist could notice."""
+    """What the artist could notice; the image that shows render results may come into being."""
     blend = {
         prop.identifier: sorted(item.name_full for item in getattr(bpy.data, prop.identifier))
         for prop in bpy.data.bl_rna.properties
-        if prop.type == "COLLECTION" and prop.identifier not in {"images", "window_managers"}
+        if prop.type == "COLLECTION" and prop.identifier not in {"images", "window_managers", "all_ids"}
     }
     objects = {
         one.name: (

@@ -27,7 +27,7 @@ Pixels: TypeAlias = "NDArray[np.uint8]"
 
 _SCAN_LINES = 8
 #: A thinner line is drawn this thick (radius in pixels) and fainter instead, as Blender does.
-_THINNEST = 0.65
+_THINNEST = 0.5
 #: Guides stay this thick (radius in pixels) whatever the size of the picture, so that an engine can see them.
 _THINNEST_GUIDE = 0.75
 #: Lines are cut into pieces no longer than this (pixels), so that each touches few pixels.
@@ -194,7 +194,8 @@ def _pieces(line: Line, view: View, thinnest: float) -> tuple[NDArray[Any], ...]
     colours = line.colours.copy()
     # Thinner than can be drawn: fainter instead.
     if thinnest == _THINNEST:
-        colours[:, 3] *= np.clip(radii / thinnest, 0, 1)
+        thickness = np.clip(radii / thinnest, 0, 1)
+        colours[:, 3] *= thickness * thickness * (3 - 2 * thickness)
     radii = np.maximum(radii, thinnest)
     count = len(places)
     start = np.arange(count if line.dots or line.closed or count == 1 else count - 1)

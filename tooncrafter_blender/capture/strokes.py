@@ -66,7 +66,7 @@ def marks(
     drawing = grease_pencil.drawing_at(evaluated_layer, frame)
     if drawing is None or not grease_pencil.stroke_count(drawing):
         return
-    sheet = _Sheet(evaluated, evaluated_layer, drawing, _layer_matrix(evaluated, layer, depsgraph))
+    sheet = _Sheet(evaluated, evaluated_layer, drawing, layer_matrix(evaluated, layer, depsgraph))
     drawn_fills: set[int] = set()
     for stroke in range(sheet.count):
         style = sheet.styles[stroke]
@@ -89,14 +89,14 @@ def outlines(
     drawing = None if evaluated_layer is None else grease_pencil.drawing_at(evaluated_layer, frame)
     if evaluated_layer is None or drawing is None:
         return
-    sheet = _Sheet(evaluated, evaluated_layer, drawing, _layer_matrix(evaluated, layer, depsgraph))
+    sheet = _Sheet(evaluated, evaluated_layer, drawing, layer_matrix(evaluated, layer, depsgraph))
     for stroke in range(sheet.count):
         points, radii, _ = sheet.pen(stroke)
         ink = np.tile(np.array([0.0, 0.0, 0.0, 1.0]), (len(points), 1))
         yield Line(points, radii, ink, closed=bool(sheet.closed[stroke]))
 
 
-def _layer_matrix(
+def layer_matrix(
     evaluated: bpy.types.Object, layer: bpy.types.GreasePencilLayer, depsgraph: bpy.types.Depsgraph
 ) -> NDArray[Any]:
     """Return (4, 4) from the layer's space to the world. A parent of the layer takes the object's place."""
@@ -134,23 +134,18 @@ class _Sheet:
         self.scale = float(np.linalg.norm(matrix[:3, :3], axis=0).mean())
         self.positions = of_points("position", np.zeros(3))
         self.left, self.right = of_points("handle_left", np.zeros(3)), of_points("handle_right", np.zeros(3))
-        self.radii = of_points("radius", _DEFAULT_RADIUS) + layer.radius_offset
+        self.radii = of_points("radius", _DEFAULT_RADIUS)
         self.opacities = of_points("opacity", 1.0) * layer.opacity
         self.vertex_colours = of_points("vertex_color", np.zeros(4))
         self.closed = of_strokes("cyclic", False).astype(bool)
-        self.types = of_strokes("curve_type", curves.POLY)
+        self.types = of_strokes("curve_type", curves.CATMULL_ROM)
         self.resolutions = of_strokes("resolution", _DEFAULT_RESOLUTION)
         self.caps = of_strokes("start_cap", 0), of_strokes("end_cap", 0)
         self.fill_colours = of_strokes("fill_color", np.zeros(4))
         self.fill_opacities = of_strokes("fill_opacity", 1.0) * layer.opacity
-        self.tint, self.tint_factor = np.array(layer.tint_color), layer.tint_factor
         self.styles = [_style(obj, int(index)) for index in of_strokes("material_index", 0)]
-        self.fills = grease_pencil.fill_groups(
-            drawing, np.array([style is not None and style.show_fill for style in self.styles], bool)
-        )
-        self.lines = grease_pencil.lines_shown(
-            drawing, np.array([style is None or style.show_stroke for style in self.styles], bool)
-        )
+        self.fills = grease_pencil.fill_groups(drawing, self.styles)
+        self.lines = grease_pencil.lines_shown(drawing, self.styles)
 
     def pen(self, stroke: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Return the points in the world (n, 3), the radii in the world (n,) and where each lies among the control
@@ -178,7 +173,7 @@ class _Sheet:
         nearest = np.rint(places).astype(int)
         painted = self.vertex_colours[own][nearest]
         colours = np.empty((len(points), 4))
-        colours[:, :3] = self._tinted(base[:3] + (painted[:, :3] - base[:3]) * painted[:, 3:])
+        colours[:, :3] = _mixed(base[:3], painted)
         colours[:, 3] = np.clip(base[3] * self.opacities[own][nearest], 0.0, 1.0)
         return Line(
             points,
@@ -194,14 +189,16 @@ class _Sheet:
         style, painted = self.styles[stroke], self.fill_colours[stroke]
         base = np.array(style.fill_color if style is not None else (0.0, 0.0, 0.0, 1.0))
         colour = np.empty(4)
-        colour[:3] = self._tinted(base[:3] + (painted[:3] - base[:3]) * painted[3])
+        colour[:3] = _mixed(base[:3], painted)
         colour[3] = np.clip(base[3] * self.fill_opacities[stroke], 0.0, 1.0)
         areas = tuple(self.pen(other)[0] for other in strokes)
         return Fill(areas, colour, erases=style is not None and style.use_fill_holdout)
 
-    def _tinted(self, colours: NDArray[Any]) -> NDArray[Any]:
-        mixed: NDArray[Any] = colours + (self.tint - colours) * self.tint_factor
-        return mixed
+
+def _mixed(base: NDArray[Any], painted: NDArray[Any]) -> NDArray[Any]:
+    """Return the material's colour (3,) under a vertex colour (..., 4), in which the layer's tint already is."""
+    mixed: NDArray[Any] = base + (painted[..., :3] - base) * painted[..., 3:]
+    return mixed
 
 
 def _style(obj: bpy.types.Object, index: int) -> bpy.types.MaterialGPencilStyle | None:
