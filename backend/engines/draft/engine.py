@@ -1,25 +1,30 @@
-"""The engine's face: what is short-cut, what is solved, and how frames come out one by one."""
+"""The engine's face: what is refused, what is solved, and how frames come out one by one."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from ...errors import UserError
 from ...job import Settings
 from .. import Frame, Interval, Report
-from .colour import LIVE_ALPHA, Premultiplied, is_opaque, premultiply, straighten
-from .composing import compose, sample
-from .solving import solve
+from .between import Between
+from .colour import Premultiplied, premultiply, straighten
+from .guided import follow_guides
+from .view import Mask
 
 if TYPE_CHECKING:
     from .. import Picture
 
-#: Pictures with a side or a drawn area smaller than this have no motion that could be found.
-SMALLEST_SIDE_PIXELS = 32
-SMALLEST_DRAWING_PIXELS = 30
+#: The largest canvas: beyond it a frame no longer fits into the memory of an ordinary computer.
+LARGEST_PIXELS = 5120 * 2880
+#: Frames of more pixels than this are drawn one at a time, smaller ones two at a time.
+_LARGE_PIXELS = 2048 * 1152
 
 
 class DraftEngine:
@@ -29,39 +34,59 @@ class DraftEngine:
     version = "1"
 
     def inbetween(self, interval: Interval, settings: Settings, report: Report) -> Iterator[Frame]:
-        """Yield one frame for each wanted time, in ascending order."""
-        for guide_time in interval.guides:
-            report.warn("The draft engine does not use guides yet.", time=guide_time)
+        """Yield one frame for each wanted time, in ascending order.
+
+        Raises UserError("picture-too-large") for a canvas of more than 5120 × 2880 pixels.
+        """
         start, end = interval.start, _fitted(interval.end, interval.start.shape)
-        if np.array_equal(start, end):
-            report.note("method", "hold")
-            for time in interval.times:
-                yield Frame(time, start.copy())
-            return
-        a, b = premultiply(start), premultiply(end)
-        if not (_can_move(a) and _can_move(b)) or is_opaque(a) != is_opaque(b):
-            report.note("method", "cross-fade")
-            for time in interval.times:
-                yield Frame(time, _cross_fade(start, end, time))
-            return
+        _check_size(start)
+        pixels = premultiply(start), premultiply(end)
         report.stage("finding motion")
-        opaque = is_opaque(a)
-        shape = a.shape[:2]
-        method, (motion_a, motion_b) = solve(a, b, opaque=opaque, still_backdrop=False, canvas_shape=shape)
-        report.note("method", method)
+        report.progress(0, len(interval.times) + 1)
+        stretches = follow_guides(*pixels, interval, settings, report)
+        report.note("method", _method([stretch.between for stretch in stretches]))
         report.stage("drawing")
+        report.progress(1, len(interval.times) + 1)
         same = (start == end).all(axis=-1)
-        for done, time in enumerate(interval.times, start=1):
-            views = motion_a.view(time), motion_b.view(1 - time)
-            pixels = compose(sample(a, views[0]), sample(b, views[1]), views, time, opaque=opaque)
-            picture = straighten(pixels)
-            untouched = same & (pixels == a).all(axis=-1)
-            picture[untouched] = start[untouched]
-            yield Frame(time, picture)
-            report.progress(done, len(interval.times))
+
+        def draw(time: float) -> Picture:
+            stretch = next(s for s in stretches if s.holds(time))
+            return _finished(stretch.draw(time), pixels[0], start, same)
+
+        ahead = 1 if start.shape[0] * start.shape[1] > _LARGE_PIXELS else 2
+        with ThreadPoolExecutor(ahead) as pool:
+            waiting: deque[Future[Picture]] = deque()
+            try:
+                for time in interval.times[:ahead]:
+                    waiting.append(pool.submit(draw, time))
+                for done, time in enumerate(interval.times):
+                    picture = waiting.popleft().result()
+                    if done + ahead < len(interval.times):
+                        waiting.append(pool.submit(draw, interval.times[done + ahead]))
+                    yield Frame(time, picture)
+                    report.progress(done + 2, len(interval.times) + 1)
+            finally:
+                for future in waiting:
+                    future.cancel()
 
     def unload(self) -> None:
         """Nothing is kept."""
+
+
+def _method(betweens: list[Between]) -> str:
+    """Return the self-check's choice; several stretches that chose differently are named in order."""
+    names = [between.method for between in betweens]
+    return names[0] if len(set(names)) == 1 else ", ".join(names)
+
+
+def _check_size(picture: Picture) -> None:
+    height, width = picture.shape[:2]
+    if height * width > LARGEST_PIXELS:
+        raise UserError(
+            "picture-too-large",
+            f"The pictures are {width} × {height} pixels; the draft engine draws at most 5120 × 2880.",
+            "Lower the resolution percentage and generate again.",
+        )
 
 
 def _fitted(picture: Picture, shape: tuple[int, ...]) -> Picture:
@@ -70,17 +95,9 @@ def _fitted(picture: Picture, shape: tuple[int, ...]) -> Picture:
     return cv2.resize(picture, (shape[1], shape[0]), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
-def _can_move(pixels: Premultiplied) -> bool:
-    """Say whether a key has anything whose motion could be found: it is not tiny, blank or one flat colour."""
-    if min(pixels.shape[:2]) < SMALLEST_SIDE_PIXELS:
-        return False
-    drawn = int((pixels[..., 3] > LIVE_ALPHA).sum())
-    return drawn >= SMALLEST_DRAWING_PIXELS and float(pixels.reshape(-1, 4).std(axis=0).max()) >= 0.5
-
-
-def _cross_fade(start: Picture, end: Picture, time: float) -> Picture:
-    """Mix two pictures in premultiplied colour."""
-    alpha = start[..., 3:] * np.float32(1 - time) + end[..., 3:] * np.float32(time)
-    colour = start[..., :3] * start[..., 3:] * np.float32(1 - time) + end[..., :3] * end[..., 3:] * np.float32(time)
-    mixed = np.divide(colour, alpha, out=np.zeros_like(colour), where=alpha > 0)
-    return np.concatenate([mixed, alpha], axis=-1)
+def _finished(drawn: Premultiplied, start: Premultiplied, original: Picture, same: Mask) -> Picture:
+    """Return a straight picture in which untouched pixels are the artist's own, to the last bit."""
+    picture = straighten(drawn)
+    untouched = same & (drawn.view(np.uint32)[..., 0] == start.view(np.uint32)[..., 0])
+    np.copyto(picture, original, where=untouched[..., None])
+    return picture

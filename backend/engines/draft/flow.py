@@ -44,13 +44,17 @@ def inconsistent(forth: Flow, back: Flow) -> Mask:
 
 @dataclass(frozen=True)
 class FlowMotion:
-    """Every pixel goes straight along its own flow vector; better matched pixels cover worse ones."""
+    """Every pixel goes straight along its own flow vector; better matched pixels cover worse ones.
+
+    sources: flat indices of the live pixels, worst matched first. size: (height, width) of the views to make.
+    """
 
     flow: Flow
     confidence: Map
     hidden: Mask
     backdrop: Mask | None
-    _sources: NDArray[np.intp]
+    sources: NDArray[np.intp]
+    size: tuple[int, int]
 
     @staticmethod
     def of(
@@ -63,32 +67,50 @@ class FlowMotion:
         sources = np.flatnonzero(live)
         order = np.argsort(confidence.ravel()[sources], kind="stable")
         hidden = follow(np.ascontiguousarray(other[..., 3]), flow) > LIVE_ALPHA
-        return FlowMotion(flow, confidence, hidden, np.ones_like(live) if opaque else None, sources[order])
+        backdrop = np.ones_like(live) if opaque else None
+        return FlowMotion(flow, confidence, hidden, backdrop, sources[order], live.shape)
 
     def view(self, fraction: float) -> View:
         """Return what the key shows at that fraction of the way; see `Motion`."""
         height, width = self.confidence.shape
         x, y = pixel_grid(height, width)
-        moved = (self.flow * np.float32(fraction)).reshape(-1, 2)[self._sources]
-        column = np.rint(x.ravel()[self._sources] + moved[:, 0]).astype(np.intp)
-        row = np.rint(y.ravel()[self._sources] + moved[:, 1]).astype(np.intp)
+        moved = (self.flow * np.float32(fraction)).reshape(-1, 2)[self.sources]
+        column = np.rint(x.ravel()[self.sources] + moved[:, 0]).astype(np.intp)
+        row = np.rint(y.ravel()[self.sources] + moved[:, 1]).astype(np.intp)
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
         source = np.full(height * width, -1, np.intp)
-        source[(row * width + column)[inside]] = self._sources[inside]
+        source[(row * width + column)[inside]] = self.sources[inside]
         hit = (source >= 0).reshape(height, width)
         nearest = nearest_true(hit)
         if nearest is None:
-            return View(x, y, hit, np.zeros_like(self.confidence), hit, self.backdrop)
+            height, width = self.size
+            empty = np.zeros(self.size, np.bool_)
+            return View(*pixel_grid(height, width), empty, empty.astype(np.float32), empty, empty)
         displacement = (self.flow * np.float32(fraction)).reshape(-1, 2)[source.reshape(hit.shape)[nearest]]
         for _ in range(2):  # the scatter is exact to half a pixel; following the flow back makes it exact
             displacement = cv2.remap(
                 self.flow, x - displacement[..., 0], y - displacement[..., 1], cv2.INTER_LINEAR,
                 borderMode=cv2.BORDER_REPLICATE,
             ) * np.float32(fraction)  # fmt: skip
-        from_x, from_y = x - displacement[..., 0], y - displacement[..., 1]
         closed = cv2.morphologyEx(hit.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
         carried = cv2.remap(
             np.dstack([self.confidence, self.hidden]).astype(np.float32),
-            from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
+            x - displacement[..., 0], y - displacement[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
         )  # fmt: skip
-        return View(from_x, from_y, closed > 0, carried[..., 0], carried[..., 1] > 0.5, self.backdrop)
+        return self._sized(displacement, closed, carried)
+
+    def _sized(self, displacement: Flow, seen: NDArray[Any], carried: NDArray[Any]) -> View:
+        """Return the view at the wanted size."""
+        height, width = self.size
+        if self.size != self.confidence.shape:
+            size = width, height
+            factor = np.array([width, height]) / self.confidence.shape[::-1]
+            displacement = cv2.resize(displacement, size, interpolation=cv2.INTER_LINEAR) * factor
+            seen = cv2.resize(seen * np.uint8(255), size, interpolation=cv2.INTER_LINEAR) > 127
+            carried = cv2.resize(carried, size, interpolation=cv2.INTER_LINEAR)
+        x, y = pixel_grid(height, width)
+        backdrop = None if self.backdrop is None else np.ones(self.size, np.bool_)
+        return View(
+            (x - displacement[..., 0]).astype(np.float32), (y - displacement[..., 1]).astype(np.float32),
+            seen > 0, carried[..., 0], carried[..., 1] > 0.5, backdrop,
+        )  # fmt: skip

@@ -20,7 +20,7 @@ from .layers import LayeredMotion, cut_layers
 from .paths import plan_paths
 from .regions import find_regions, joint_palette
 from .self_check import BETTER_THAN_FLOW, MOST_DISAGREEMENT, opaque_disagreement, transparent_disagreement
-from .view import Map, Mask, Motion
+from .view import Map, Mask
 
 #: The rim of the backdrop beside something that moves is a mixture of both; it counts as such above this cost.
 _RIM_COST = 6.0
@@ -29,7 +29,7 @@ _RIM_COST = 6.0
 def solve_regions(
     a: Premultiplied, b: Premultiplied, *, opaque: bool, still_backdrop: bool, canvas_shape: tuple[int, int],
     size: tuple[int, int],
-) -> tuple[Motion, Motion]:  # fmt: skip
+) -> tuple[LayeredMotion, LayeredMotion]:  # fmt: skip
     """Find how the flat regions of both keys move.
 
     a, b: the keys at working size. size: (height, width) of the views to make.
@@ -97,7 +97,7 @@ def _own_match(side: Side, motion: NDArray[Any], other: Premultiplied) -> tuple[
     return cost, hidden
 
 
-def solve_flow(a: Premultiplied, b: Premultiplied, opaque: bool) -> tuple[Motion, Motion]:
+def solve_flow(a: Premultiplied, b: Premultiplied, opaque: bool) -> tuple[FlowMotion, FlowMotion]:
     """Find how single pixels of both keys move; for painted pictures and cloth."""
     seen: tuple[Features, Features] = features(a), features(b)
     return (
@@ -108,7 +108,7 @@ def solve_flow(a: Premultiplied, b: Premultiplied, opaque: bool) -> tuple[Motion
 
 def solve(
     a: Premultiplied, b: Premultiplied, *, opaque: bool, still_backdrop: bool, canvas_shape: tuple[int, int]
-) -> tuple[str, tuple[Motion, Motion]]:
+) -> tuple[str, tuple[LayeredMotion | FlowMotion, LayeredMotion | FlowMotion]]:
     """Return the better of both solutions and its name, "regions" or "flow"."""
     by_regions = solve_regions(
         a, b, opaque=opaque, still_backdrop=still_backdrop, canvas_shape=canvas_shape, size=a.shape[:2]

@@ -1,0 +1,111 @@
+"""Everything between two pictures: solved once, then drawn at any time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from .colour import LIVE_ALPHA, Premultiplied, is_opaque
+from .composing import compose, sample
+from .crumbs import Specks, count_specks, without_crumbs
+from .flow import FlowMotion
+from .layers import LayeredMotion
+from .solving import solve
+
+#: Motion is found on pictures whose long side is at most this.
+WORKING_SIDE_PIXELS = 640
+#: Pictures with a side or a drawn area smaller than this have no motion that could be found.
+SMALLEST_SIDE_PIXELS = 32
+SMALLEST_DRAWING_PIXELS = 30
+
+Box = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class Between:
+    """The way from one picture to another.
+
+    method: "hold" (they are equal), "cross-fade" (nothing to follow), "regions" or "flow".
+    box: rows and columns outside which both pictures are the same at all times.
+    """
+
+    start: Premultiplied
+    end: Premultiplied
+    method: str
+    box: Box
+    motions: tuple[LayeredMotion | FlowMotion, LayeredMotion | FlowMotion] | None
+    opaque: bool
+    specks: Specks | None
+
+    def draw(self, time: float) -> Premultiplied:
+        """Return the whole picture at `time` (0..1)."""
+        if self.method == "hold":
+            return self.start.copy()
+        if self.motions is None:
+            return cv2.addWeighted(self.start, 1 - time, self.end, time, 0)
+        views = self.motions[0].view(time), self.motions[1].view(1 - time)
+        a = sample(np.ascontiguousarray(self.start[self.box]), views[0])
+        b = sample(np.ascontiguousarray(self.end[self.box]), views[1])
+        drawn = compose(a, b, views, time, opaque=self.opaque, scale=self._scale())
+        if self.specks is not None:
+            drawn = without_crumbs(drawn, self.specks)
+        frame = self.start.copy()
+        frame[self.box] = drawn
+        return frame
+
+    def _scale(self) -> float:
+        return float(max(WORKING_SIDE_PIXELS, *self.start.shape[:2])) / WORKING_SIDE_PIXELS
+
+
+def find_between(start: Premultiplied, end: Premultiplied) -> Between:
+    """Solve the motion between two pictures of one size."""
+    height, width = start.shape[:2]
+    whole = np.s_[0:height, 0:width]
+    opaque = is_opaque(start)
+    if np.array_equal(start, end):
+        return Between(start, end, "hold", whole, None, opaque, None)
+    if opaque != is_opaque(end) or not (_can_move(start) and _can_move(end)):
+        return Between(start, end, "cross-fade", whole, None, opaque, None)
+    box = _moving_box(start, end, opaque)
+    scale = min(1.0, WORKING_SIDE_PIXELS / max(height, width))
+    a, b = (_shrunk(np.ascontiguousarray(key[box]), scale) for key in (start, end))
+    still = opaque and box != whole
+    canvas_shape = max(1, round(height * scale)), max(1, round(width * scale))
+    method, motions = solve(a, b, opaque=opaque, still_backdrop=still, canvas_shape=canvas_shape)
+    size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
+    sized = replace(motions[0], size=size), replace(motions[1], size=size)
+    specks = None if opaque else count_specks(start, end)
+    return Between(start, end, method, box, sized, opaque, specks)
+
+
+def _can_move(pixels: Premultiplied) -> bool:
+    """Say whether a key has anything whose motion could be found: it is not tiny, blank or one flat colour."""
+    if min(pixels.shape[:2]) < SMALLEST_SIDE_PIXELS:
+        return False
+    drawn = int((pixels[..., 3] > LIVE_ALPHA).sum())
+    _, deviation = cv2.meanStdDev(pixels)
+    return drawn >= SMALLEST_DRAWING_PIXELS and float(np.max(deviation)) >= 0.5
+
+
+def _moving_box(start: Premultiplied, end: Premultiplied, opaque: bool) -> Box:
+    """Return the part of the picture in which anything can happen, with room around it for arcs."""
+    height, width = start.shape[:2]
+    busy = (start != end).any(axis=-1) if opaque else np.maximum(start[..., 3], end[..., 3]) > 0
+    rows, columns = np.flatnonzero(busy.any(axis=1)), np.flatnonzero(busy.any(axis=0))
+    tall, wide = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
+    room = 24 + (max(tall, wide) // 5 if not opaque else max(tall, wide) // 12)
+    box = np.s_[
+        int(max(rows[0] - room, 0)) : int(min(rows[-1] + room + 1, height)),
+        int(max(columns[0] - room, 0)) : int(min(columns[-1] + room + 1, width)),
+    ]
+    share = (box[0].stop - box[0].start) * (box[1].stop - box[1].start) / (height * width)
+    return np.s_[0:height, 0:width] if opaque and share > 0.7 else box
+
+
+def _shrunk(pixels: Premultiplied, scale: float) -> Premultiplied:
+    if scale == 1.0:
+        return pixels
+    size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
