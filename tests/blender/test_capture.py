@@ -155,6 +155,18 @@ def test_the_whole_scene_is_captured_when_asked_for(scene, tmp_path, path_of_dra
     assert picture[50, 80, 3] == 0
 
 
+@pytest.mark.parametrize("colour", [None, (0.5, 0.1, 0.0)])
+def test_the_world_lies_behind_the_whole_scene(scene, tmp_path, path_of_drawing, colour):
+    if colour:
+        scene.world = bpy.data.worlds.new("Sky")
+        scene.world.color = colour
+    obj = scenes.new_object(scene, {1: [box(0, "#ffffff")]})
+    picture = captured(scene, obj, tmp_path / "job", whole_scene=True)
+    expected = (188, 89, 0, 255) if colour else (0, 0, 0, 0)  # in sRGB
+    assert np.abs(picture[5, 5] - expected).max() <= 1
+    assert np.abs(picture[50, 80] - 255).max() <= 1
+
+
 def test_parents_move_the_picture(scene, tmp_path, path_of_drawing):
     obj = scenes.new_object(scene, {1: [box(0, line=None)]})
     parent = bpy.data.objects.new("Peg", None)

@@ -188,7 +188,15 @@ def _painted(source: _Source, frame: int) -> software.Pixels:
     with source.at(frame) as private:
         depsgraph = _evaluated(private)
         view = View.of(private, depsgraph)
-        return software.paint(_marks(source, private, depsgraph, view), view)
+        return software.paint(_marks(source, private, depsgraph, view), view, _background(private))
+
+
+def _background(private: bpy.types.Scene) -> tuple[float, float, float, float]:
+    """Return what Blender fills the picture with: the colour of the world, or nothing."""
+    if private.render.film_transparent or private.world is None:
+        return 0.0, 0.0, 0.0, 0.0
+    colour = private.world.color
+    return colour.r, colour.g, colour.b, 1.0
 
 
 def _marks(

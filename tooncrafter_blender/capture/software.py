@@ -9,7 +9,7 @@ opacity, modifiers, parents, masks that erase. Not covered: textures, gradients,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -36,9 +36,14 @@ _PIECE = 8.0
 _BATCH = 2_000_000
 
 
-def paint(marks: Iterable[Mark], view: View) -> Pixels:
-    """Return the marks, the lowest first, as sRGB with straight alpha: (height, width, 4), the top row first."""
-    canvas = np.zeros((view.height, view.width, 4), np.float32)  # premultiplied, scene-linear
+def paint(marks: Iterable[Mark], view: View, background: Sequence[float] = (0.0, 0.0, 0.0, 0.0)) -> Pixels:
+    """Return the marks, the lowest first, as sRGB with straight alpha: (height, width, 4), the top row first.
+
+    background: scene-linear RGBA with straight alpha that lies below all marks.
+    """
+    canvas = np.ones((view.height, view.width, 4), np.float32)  # premultiplied, scene-linear
+    canvas[..., :3] = background[:3]
+    canvas *= background[3]
     for mark in marks:
         if isinstance(mark, Fill):
             _lay(
