@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 RESOURCE = "GPU"
 
 _CONNECT_SECONDS = 20
+_CANCEL_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
 #: A running job tells its progress this often; finished drawings are always told.
 _PROGRESS_SECONDS = 1.0
@@ -87,13 +88,18 @@ class DaskCrew:
         """Take back what waits and stop what runs."""
         self._client.cancel([future for _, future in self._flying.values()])
         self._flying.clear()
-        # Not waiting: a machine that has frozen would never answer.
-        self._client.run(stop_drawing, self._topic, wait=False)
-        time.sleep(_LOOK_SECONDS)  # closing at once would drop the message
+        # A machine that has frozen never answers, so nobody waits for all of them.
+        asking = threading.Thread(target=self._ask_to_stop, daemon=True)
+        asking.start()
+        asking.join(_CANCEL_SECONDS)
 
     def close(self) -> None:
         """Leave the scheduler; it and its workers go on."""
         self._client.close(timeout=5)
+
+    def _ask_to_stop(self) -> None:
+        with contextlib.suppress(Exception):
+            self._client.run(stop_drawing, self._topic, on_error="ignore")
 
     def _submit(self, task: Task, avoid: Mapping[Path, str], said: queue.SimpleQueue[Any]) -> None:
         future = self._client.submit(
