@@ -59,8 +59,11 @@ class Between:
         return float(max(WORKING_SIDE_PIXELS, *self.start.shape[:2])) / WORKING_SIDE_PIXELS
 
 
-def find_between(start: Premultiplied, end: Premultiplied) -> Between:
-    """Solve the motion between two pictures of one size."""
+def find_between(start: Premultiplied, end: Premultiplied, *, prefer_regions: bool = False) -> Between:
+    """Solve the motion between two pictures of one size.
+
+    prefer_regions: it is known already that this drawing's regions can be understood.
+    """
     height, width = start.shape[:2]
     whole = np.s_[0:height, 0:width]
     opaque = is_opaque(start)
@@ -73,7 +76,9 @@ def find_between(start: Premultiplied, end: Premultiplied) -> Between:
     a, b = (_shrunk(np.ascontiguousarray(key[box]), scale) for key in (start, end))
     still = opaque and box != whole
     canvas_shape = max(1, round(height * scale)), max(1, round(width * scale))
-    method, motions = solve(a, b, opaque=opaque, still_backdrop=still, canvas_shape=canvas_shape)
+    method, motions = solve(
+        a, b, opaque=opaque, still_backdrop=still, canvas_shape=canvas_shape, prefer_regions=prefer_regions
+    )
     size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
     sized = replace(motions[0], size=size), replace(motions[1], size=size)
     specks = None if opaque else count_specks(start, end)

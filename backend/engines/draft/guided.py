@@ -12,10 +12,11 @@ import numpy as np
 from ...job import Settings
 from .. import Interval, Report
 from .between import WORKING_SIDE_PIXELS, Between, find_between
-from .colour import Gray, Premultiplied
+from .colour import Gray, Premultiplied, is_opaque
 from .inking import can_ink, ink
 from .lines import strokes
 from .snapping import snap
+from .view import Mask
 
 if TYPE_CHECKING:
     from .. import Lines
@@ -80,17 +81,30 @@ def guided_key(
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small_guide = cv2.resize(guide, size, interpolation=cv2.INTER_AREA)
     small = cv2.resize(predicted, size, interpolation=cv2.INTER_AREA)
+    opaque = is_opaque(predicted)
     found = snap(small, small_guide, strength)
     if found is None:
         return None
     if found.accepted:
         x = (cv2.resize(found.x, (width, height)) + 0.5) * (width / size[0]) - 0.5
         y = (cv2.resize(found.y, (width, height)) + 0.5) * (height / size[1]) - 0.5
-        return cv2.remap(predicted, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    opaque = bool(predicted[..., 3].min() > 250)
+        bent = cv2.remap(predicted, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        paper = cv2.resize(found.paper.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+        return _uncovered(bent, start, end, paper, opaque)
     if not opaque and can_ink(found):
         return cv2.resize(ink(small, small_guide, found), (width, height), interpolation=cv2.INTER_CUBIC)
     return None
+
+
+def _uncovered(
+    bent: Premultiplied, start: Premultiplied, end: Premultiplied, paper: Mask, opaque: bool
+) -> Premultiplied:
+    """Return the bent picture without what the guide's empty places still show of the old pose."""
+    if not opaque:
+        return np.where(paper[..., None], 0, bent).astype(np.uint8)
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    median = np.maximum(low, np.minimum(high, bent))
+    return np.where(paper[..., None], median, bent)
 
 
 def _fitted(guide: Lines, shape: tuple[int, int]) -> Gray:

@@ -47,18 +47,21 @@ def share_near(lines: Mask, others: Mask, pixels: float = 3.0) -> float:
 
 
 def closed_areas(drawn: Mask) -> Regions:
-    """Return the areas that strokes enclose, without colour; what touches the border is paper, not an area."""
+    """Return the areas that strokes and the border enclose, without colour; the largest at the border is paper."""
     height, width = drawn.shape
     smallest = max(8, int(height * width * 1.2e-4))
     walls = cv2.morphologyEx(drawn.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(1 - walls, connectivity=4)
+    sizes = stats[:, cv2.CC_STAT_AREA]
+    border = np.unique(np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]]))
+    border = border[border > 0]
+    paper = int(border[sizes[border].argmax()]) if len(border) else -1
     numbers = np.zeros(count, np.int32)
     found = 0
     for piece in range(1, count):
-        x, y, w, h, area = stats[piece]
-        if area >= smallest and x > 0 and y > 0 and x + w < width and y + h < height:
+        if sizes[piece] >= smallest and piece != paper:
             found += 1
             numbers[piece] = found
     cores = numbers[pieces]
     cores[walls > 0] = 0
-    return Regions(cores, cores, np.zeros((found, 4), np.float32), drawn)
+    return Regions(cores, cores, np.zeros((found, 4), np.float32), pieces != paper)

@@ -30,6 +30,10 @@ _REACH = 0.09
 #: Outlines within this many pixels of a matched area belong to it.
 _OUTLINE_PIXELS = 5.0
 _FEWEST_POINTS = 20
+#: Matched areas can be the wrong ones; they must bring this much more of the guide's lines.
+_CLEARLY = 0.05
+#: Displacements below this many pixels are noise; what does not move stays as it is.
+_STILL_PIXELS = 0.5
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,14 @@ class Snap:
     """A prediction bent onto a guide.
 
     x, y: for each pixel of the guided picture, where in the prediction it comes from (working pixels).
+    paper: where the guide says that nothing is drawn, when its areas had to move to meet it.
     met: share of the guide's lines that the result's lines lie on. folded: share of the moved pixels where the
     bending folds or tears. areas, pairs: the guide's closed areas, and (guide area, predicted area) from 0.
     """
 
     x: NDArray[Any]
     y: NDArray[Any]
+    paper: Mask
     met: float
     folded: float
     areas: Regions
@@ -75,11 +81,13 @@ def snap(predicted: Premultiplied, guide: Gray, strength: float) -> Snap | None:
     if carried is not None:
         further = _bend(predicted, wanted, carried, diagonal)
         further_met = share_near(wanted, strokes(luminance_over_white(_resample(predicted, further))))
-        if further_met > met:
+        if further_met > met + _CLEARLY:
             field, start, met = further, carried, further_met
     folded = _folded(field - start)
-    field = field * np.float32(strength)
-    return Snap(x + field[..., 0], y + field[..., 1], met, folded, areas, predicted_areas, pairs)
+    moved = np.linalg.norm(field, axis=-1, keepdims=True)
+    field = field * (np.float32(strength) * np.clip(moved / _STILL_PIXELS - 1, 0, 1))
+    paper = ~areas.live if start.any() else np.zeros_like(wanted)
+    return Snap(x + field[..., 0], y + field[..., 1], paper, met, folded, areas, predicted_areas, pairs)
 
 
 def _match_areas(areas: Regions, predicted: Regions, diagonal: float) -> list[tuple[int, int]]:

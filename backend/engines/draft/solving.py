@@ -107,13 +107,14 @@ def solve_flow(a: Premultiplied, b: Premultiplied, opaque: bool) -> tuple[FlowMo
 
 
 def solve(
-    a: Premultiplied, b: Premultiplied, *, opaque: bool, still_backdrop: bool, canvas_shape: tuple[int, int]
-) -> tuple[str, tuple[LayeredMotion | FlowMotion, LayeredMotion | FlowMotion]]:
+    a: Premultiplied, b: Premultiplied, *, opaque: bool, still_backdrop: bool, canvas_shape: tuple[int, int],
+    prefer_regions: bool,
+) -> tuple[str, tuple[LayeredMotion | FlowMotion, LayeredMotion | FlowMotion]]:  # fmt: skip
     """Return the better of both solutions and its name, "regions" or "flow"."""
     by_regions = solve_regions(
         a, b, opaque=opaque, still_backdrop=still_backdrop, canvas_shape=canvas_shape, size=a.shape[:2]
     )
-    if opaque and opaque_disagreement(a, b, by_regions) <= MOST_DISAGREEMENT:
+    if prefer_regions or (opaque and opaque_disagreement(a, b, by_regions) <= MOST_DISAGREEMENT):
         return "regions", by_regions
     by_flow = solve_flow(a, b, opaque)
     if not opaque:
