@@ -32,9 +32,9 @@ def say(*words: object) -> None:
     print("GUI", f"{time.monotonic() - _began:6.2f}", *words, flush=True)
 
 
-def run(story: Callable[[], Story]) -> None:
-    """Enable the checkout and run the story to its end, then end Blender."""
-    checkout.enable()
+def run(story: Callable[[], Story], enable: Callable[[], object] = checkout.enable) -> None:
+    """Enable the add-on and run the story to its end, then end Blender."""
+    enable()
     steps = story()
 
     def step() -> float | None:
@@ -94,7 +94,7 @@ def screenshot(name: str, crop: tuple[int, int, int, int] | None = None) -> None
     if crop:
         left, bottom, width, height = crop
         command += ["-crop", f"{width}x{height}+{left}+{window().height - bottom - height}", "+repage"]
-    subprocess.run([*command, str(path)], check=True)
+    subprocess.run([*command, "-colors", "255", f"PNG8:{path}"], check=True)
     say("picture", path.name, path.stat().st_size // 1000, "kB")
 
 

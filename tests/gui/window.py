@@ -1,9 +1,11 @@
 """Run a driver in Blender's real window on a screen that nobody sees.
 
-    python tests/gui/window.py DRIVER.py OUT [--blender BLENDER] [--python PYTHON] [--size 1600x900] [--seconds 300]
+    python tests/gui/window.py DRIVER.py OUT [--blender BLENDER] [--python PYTHON | --zip ZIP]
+                               [--size 1600x900] [--seconds 300]
 
 Needs Blender, Xvfb, xdotool and ImageMagick's `import` (Linux). The driver runs inside Blender with the checkout
-enabled as an extension, a fresh configuration, and OUT for its pictures; see driver.py. Ends with Blender's exit
+enabled as an extension, a fresh configuration, and OUT for its pictures; see driver.py. With --zip the driver
+installs that package instead, and the add-on has to make its own environment. Ends with Blender's exit
 code: 0 only when the driver came to its end.
 """
 
@@ -30,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--blender", default="blender")
     parser.add_argument("--python", type=Path, default=ROOT / ".venv" / "bin" / "python", help="the backend's")
+    parser.add_argument("--zip", type=Path, help="the extension's package, for a driver that installs it")
     parser.add_argument("--size", default="1600x900")
     parser.add_argument("--seconds", type=float, default=300, help="the longest that it may take")
     options = parser.parse_args(arguments)
@@ -74,9 +77,12 @@ def _blender(options: argparse.Namespace, display: str, home: Path) -> int:
         "BLENDER_USER_RESOURCES": str(resources),
         "XDG_RUNTIME_DIR": str(runtime),
         "LIBGL_ALWAYS_SOFTWARE": "1",
-        "TOONCRAFTER_PYTHON": str(options.python.absolute()),
         "GUI_OUT": str(options.out.resolve()),
     }
+    if options.zip:
+        environment["GUI_ZIP"] = str(options.zip.absolute())
+    else:
+        environment["TOONCRAFTER_PYTHON"] = str(options.python.absolute())
     command = [options.blender, "--factory-startup", "--window-geometry", "0", "0", width, height]
     command += ["--no-window-focus", "--python-exit-code", "3", "--python", str(options.driver.resolve())]
     log = options.out / "blender.log"
