@@ -22,6 +22,7 @@ def _modules() -> tuple[ModuleType, ...]:
     from . import (
         commands,
         home,
+        installing,
         job_folders,
         operators,
         panels,
@@ -31,4 +32,4 @@ def _modules() -> tuple[ModuleType, ...]:
         watching,
     )
 
-    return preferences, properties, home, job_folders, watching, prospect, operators, panels, commands
+    return preferences, properties, home, job_folders, watching, prospect, operators, installing, panels, commands

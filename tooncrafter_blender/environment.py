@@ -1,4 +1,4 @@
-"""The Python environment that the backend runs in; Blender's own is never touched."""
+"""Which Python the backend runs in: one that the person names, else the private one. Never Blender's own."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from pathlib import Path
 
 import bpy
 
+from ..backend.environment import Level, Plan, Standing, TorchBuild, core_plan, diffusion_plan, standing
 from ..backend.errors import UserError
+from .jobs import ROOT, queue
 from .preferences import EXTENSION, Preferences
+from .setup import Wish
 
 #: Names an interpreter to use before any other: for developers, tests and farms.
 PYTHON_VARIABLE = "TOONCRAFTER_PYTHON"
@@ -23,16 +26,15 @@ def data_folder(name: str) -> Path:
         return Path(bpy.utils.user_resource("DATAFILES", path=str(Path("tooncrafter_blender") / name)))
 
 
-def private_python() -> Path:
-    """Return where the interpreter of the private environment is, or would be."""
-    core = data_folder("environment") / "core"
-    return core / "Scripts" / "python.exe" if sys.platform == "win32" else core / "bin" / "python"
+def home() -> Path:
+    """Return the folder of the private environment."""
+    return data_folder("environment")
 
 
-def backend_python(preferences: Preferences) -> Path:
-    """Return the interpreter of the backend: the variable's, else the chosen one, else the private one.
+def own_python(preferences: Preferences) -> Path | None:
+    """Return the interpreter that the person names, by variable or preference; None for the private environment.
 
-    Raises UserError("backend-missing") with where to look when it is not there.
+    Raises UserError("backend-missing") when it is not there.
     """
     if named := os.environ.get(PYTHON_VARIABLE):
         return _existing(
@@ -41,15 +43,62 @@ def backend_python(preferences: Preferences) -> Path:
     if preferences.backend_python:
         chosen = Path(bpy.path.abspath(preferences.backend_python))
         return _existing(chosen, "The preferences name", "Correct “Backend Python” in the add-on's preferences.")
-    python = private_python()
-    if not python.is_file():
+    return None
+
+
+def plan_of(level: Level, preferences: Preferences) -> Plan:
+    """Return what the environment of a level is to be, on this Blender's interpreter."""
+    interpreter = Path(sys.executable)
+    if level is Level.CORE:
+        return core_plan(ROOT, interpreter)
+    return diffusion_plan(ROOT, interpreter, TorchBuild(preferences.torch_build))
+
+
+def standing_of(level: Level, preferences: Preferences, *, thorough: bool = False) -> Standing:
+    """Tell whether a level of the private environment can be used."""
+    return standing(home(), plan_of(level, preferences), thorough=thorough)
+
+
+def find_python(preferences: Preferences, engine: str, *, thorough: bool = False) -> Path | None:
+    """Return the Python to run an engine in; None when the private environment has to be made first.
+
+    thorough: look at every file of it, for when something went wrong before. Raises UserError("backend-missing")
+    when the Python that the person named is not there, and when an engine that is large must be installed by hand.
+    """
+    if own := own_python(preferences):
+        return own
+    for level in (Level.DIFFUSION, Level.CORE):
+        if python := standing_of(level, preferences, thorough=thorough).python:
+            return python
+        if level is Level.DIFFUSION and engine == "tooncrafter":
+            raise UserError(
+                "backend-missing",
+                f"The ToonCrafter engine cannot be used. {standing_of(level, preferences).reason}",
+                "Install it in the add-on's preferences, or choose the draft engine.",
+                bad_input=False,
+            )
+    return None
+
+
+def backend_python(preferences: Preferences) -> Path:
+    """Return the interpreter of the backend as it is now.
+
+    Raises UserError("backend-missing") with what to do when there is none.
+    """
+    python = find_python(preferences, "draft")
+    if python is None:
         raise UserError(
             "backend-missing",
             "The drawing engine is not installed yet.",
-            "Set “Backend Python” in the add-on's preferences to a Python that has its requirements.",
+            "Press Install in the add-on's preferences.",
             bad_input=False,
         )
     return python
+
+
+def begin_setup(level: Level, preferences: Preferences, *, anew: bool = False) -> None:
+    """Make or repair a level in the background; `jobs.queue.setup` tells how it goes."""
+    queue.setup.begin(Wish(plan_of(level, preferences), home(), bpy.app.online_access, anew))
 
 
 def _existing(python: Path, who: str, hint: str) -> Path:

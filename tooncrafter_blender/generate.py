@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import bpy
 
 from ..backend.engines import ENGINES
+from ..backend.environment import Level
 from ..backend.errors import UserError
 from . import capture, environment, job_folders, keyframes, preferences, watching
 from .home import home_of
@@ -32,7 +34,7 @@ def generate(
     if choice.engine not in ENGINES:
         known = f"Choose one of: {', '.join(ENGINES)}."
         raise UserError("engine-unknown", f"There is no engine called “{choice.engine}”.", known)
-    python = environment.backend_python(preferences.current())
+    python = environment.find_python(preferences.current(), choice.engine)
     found = keyframes.find_spans(obj, scene, exposure=choice.exposure, breakdowns=choice.breakdowns, frames=frames)
     assert obj
     folder = job_folders.new_folder(found.spans[0].start, found.spans[-1].end)
@@ -54,6 +56,7 @@ def generate(
         job_folders.discard(folder)
         raise
     entry = Entry(job, folder, home, choice.import_as, remarks=found.remarks)
+    _begin_setup_unless(python)
     queue.submit(entry, python)
     watching.start()
     return entry
@@ -61,5 +64,13 @@ def generate(
 
 def retry(entry: Entry) -> None:
     """Run an ended job again, for its missing drawings. Raises UserError when the engine is not there."""
-    queue.retry(entry, environment.backend_python(preferences.current()))
+    python = environment.find_python(preferences.current(), entry.job.engine, thorough=True)
+    _begin_setup_unless(python)
+    queue.retry(entry, python)
     watching.start()
+
+
+def _begin_setup_unless(python: Path | None) -> None:
+    """Have the environment made when there is no Python yet."""
+    if python is None:
+        environment.begin_setup(Level.CORE, preferences.current())

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import assert_never
 
 from ..backend import messages
+from ..backend.environment import Level
 from ..backend.errors import UserError
 from ..backend.job import CONTRACT_VERSION, Job
 from ..backend.result import Caution, read_result
+from .setup import Outcome, Setup
 from .worker_process import Exited, WorkerProcess
 
 _log = logging.getLogger(__name__)
@@ -113,9 +115,12 @@ class Queue:
         self.obstacles: dict[str, str] = {}
         #: What came of the last request if it did not become a job; the panel shows it until the next one.
         self.refused: UserError | None = None
+        #: Makes the environment that jobs run in.
+        self.setup = Setup()
         self._worker: WorkerProcess | None = None
         self._running: Entry | None = None
-        self._python = Path()
+        #: None while it is being made.
+        self._python: Path | None = None
 
     @property
     def busy(self) -> bool:
@@ -131,14 +136,14 @@ class Queue:
         """Return the entry of that job."""
         return next((entry for entry in self.entries if entry.job.id == job_id), None)
 
-    def submit(self, entry: Entry, python: Path) -> None:
-        """Put a job at the end of the queue, to be run by the backend's `python`."""
+    def submit(self, entry: Entry, python: Path | None) -> None:
+        """Put a job at the end of the queue, to be run by the backend's `python`; None: by what `setup` makes."""
         self.entries.append(entry)
         self.refused = None
         self._python = python
         self._start_next()
 
-    def retry(self, entry: Entry, python: Path) -> None:
+    def retry(self, entry: Entry, python: Path | None) -> None:
         """Run a job again that has ended; drawings that are there already are kept."""
         if entry.busy:
             return
@@ -150,6 +155,8 @@ class Queue:
         """Stop a job; finished drawings stay. Cancelling a second time ends the worker that does not listen."""
         if entry.state is State.WAITING:
             self._end(entry, State.CANCELLED, "Cancelled before it began.")
+            if self._python is None and not self.busy:
+                self.setup.cancel()
         elif entry is self._running and self._worker:
             if entry.cancelling:
                 self._worker.stop()
@@ -164,7 +171,7 @@ class Queue:
 
     def poll(self, wait_seconds: float = 0.0) -> list[Entry]:
         """Take in what the worker said, waiting at most so long for the first word; return the changed entries."""
-        changed: list[Entry] = []
+        changed = self._await_setup(wait_seconds)
         for _ in range(_EVENTS_PER_POLL):
             if self._worker is None:
                 break
@@ -190,14 +197,41 @@ class Queue:
     def close(self) -> None:
         """End the worker and wait for its end; what ran or waited counts as cancelled."""
         worker, self._worker = self._worker, None
+        self.setup.close()
         for entry in self.entries:
             if entry.busy:
                 self._end(entry, State.CANCELLED, "Stopped because Blender or the add-on was closed.")
         if worker:
             worker.stop_and_wait()
 
+    def _await_setup(self, wait_seconds: float) -> list[Entry]:
+        """Take in how the environment is coming along; return the entries that wait for it."""
+        if not self.setup.running:
+            return []
+        outcome = self.setup.poll(0.0 if self._worker else wait_seconds)
+        waiting = [entry for entry in self.entries if entry.state is State.WAITING]
+        if self._python is not None:
+            return []
+        if outcome is None:
+            for entry in waiting:
+                entry.stage = self.setup.words.rstrip("…")
+        elif outcome.python:
+            self._python = outcome.python
+        elif outcome.level is Level.CORE or not self.setup.running:
+            self._give_up(waiting, outcome)
+        return waiting
+
+    def _give_up(self, waiting: list[Entry], outcome: Outcome) -> None:
+        """There will be no environment for those who wait."""
+        for entry in waiting:
+            if error := outcome.error:
+                self._end(entry, State.FAILED, error.sentence, error.hint)
+                entry.code, entry.bad_input = error.code, error.bad_input
+            else:
+                self._end(entry, State.CANCELLED, "The installation of the drawing engine was cancelled.")
+
     def _start_next(self) -> None:
-        if self._running:
+        if self._running or self._python is None:
             return
         entry = next((entry for entry in self.entries if entry.state is State.WAITING), None)
         if entry is None:

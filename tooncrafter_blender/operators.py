@@ -16,8 +16,8 @@ from .properties import choice_of
 
 Outcome = set[Literal["RUNNING_MODAL", "CANCELLED", "FINISHED", "PASS_THROUGH", "INTERFACE"]]
 
-_DONE: Outcome = {"FINISHED"}
-_REFUSED: Outcome = {"CANCELLED"}
+DONE: Outcome = {"FINISHED"}
+REFUSED: Outcome = {"CANCELLED"}
 
 
 class INBETWEEN_OT_generate(bpy.types.Operator):
@@ -50,7 +50,7 @@ class INBETWEEN_OT_generate(bpy.types.Operator):
         count = len(entry.job.wanted)
         self.report({"INFO"}, f"Drawing {count} in-between{'' if count == 1 else 's'} in the background.")
         watching.redraw()
-        return _DONE
+        return DONE
 
 
 class _OnEntry:
@@ -77,11 +77,11 @@ class INBETWEEN_OT_cancel(_OnEntry, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Ask the worker to stop."""
         if self.entry is None:
-            return _REFUSED
+            return REFUSED
         queue.cancel(self.entry)
         watching.start()
         watching.redraw()
-        return _DONE
+        return DONE
 
 
 class INBETWEEN_OT_retry(_OnEntry, bpy.types.Operator):
@@ -94,13 +94,13 @@ class INBETWEEN_OT_retry(_OnEntry, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Queue the same job again."""
         if self.entry is None:
-            return _REFUSED
+            return REFUSED
         try:
             generate.retry(self.entry)
         except UserError as error:
             return _refuse(self, error)
         watching.redraw()
-        return _DONE
+        return DONE
 
 
 class INBETWEEN_OT_import(_OnEntry, bpy.types.Operator):
@@ -113,14 +113,14 @@ class INBETWEEN_OT_import(_OnEntry, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Import as the scene says now; a reference where it says nothing yet."""
         if self.entry is None:
-            return _REFUSED
+            return REFUSED
         how = choice_of(context.scene).import_as
         try:
             made = watching.import_entry(self.entry, "reference" if how == "none" else how)
         except UserError as error:
             return _refuse(self, error)
         self.report({"INFO"}, made)
-        return _DONE
+        return DONE
 
 
 class INBETWEEN_OT_open_folder(_OnEntry, bpy.types.Operator):
@@ -134,9 +134,9 @@ class INBETWEEN_OT_open_folder(_OnEntry, bpy.types.Operator):
         """Open the system's file browser."""
         if self.entry is None or not self.entry.folder.is_dir():
             self.report({"WARNING"}, "The job's folder is not there any more.")
-            return _REFUSED
+            return REFUSED
         bpy.ops.wm.path_open(filepath=str(self.entry.folder))
-        return _DONE
+        return DONE
 
 
 class INBETWEEN_OT_remove(_OnEntry, bpy.types.Operator):
@@ -149,10 +149,10 @@ class INBETWEEN_OT_remove(_OnEntry, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Remove the entry unless it waits or runs."""
         if self.entry is None or self.entry.busy:
-            return _REFUSED
+            return REFUSED
         queue.remove(self.entry)
         watching.redraw()
-        return _DONE
+        return DONE
 
 
 class INBETWEEN_OT_add_guide_layer(bpy.types.Operator):
@@ -178,7 +178,7 @@ class INBETWEEN_OT_add_guide_layer(bpy.types.Operator):
         assert context.object
         layer = guides.add_guide_layer(context.object)
         cast(bpy.types.GreasePencil, context.object.data).layers.active = layer
-        return _DONE
+        return DONE
 
 
 def _refuse(operator: bpy.types.Operator, error: UserError) -> Outcome:
@@ -186,7 +186,7 @@ def _refuse(operator: bpy.types.Operator, error: UserError) -> Outcome:
     queue.refused = error
     operator.report({"WARNING"}, str(error))
     watching.redraw()
-    return _REFUSED
+    return REFUSED
 
 
 @contextmanager

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
-import blf
 import bpy
 
 from . import grease_pencil, guides
@@ -19,9 +16,10 @@ from .operators import (
     INBETWEEN_OT_remove,
     INBETWEEN_OT_retry,
 )
-from .preferences import EXTENSION
 from .properties import choice_of, settings_of
 from .prospect import prospect
+from .setup_view import draw_remedy, draw_setup
+from .wrapped_text import draw_text
 
 _ICONS = {
     State.WAITING: "SORTTIME",
@@ -30,8 +28,6 @@ _ICONS = {
     State.FAILED: "ERROR",
     State.CANCELLED: "CANCEL",
 }
-#: Pixels of a panel's width that are not for text: margins, a box, an icon.
-_MARGIN = 64
 _MOST_WARNINGS = 4
 
 
@@ -56,6 +52,7 @@ class INBETWEEN_PT_main(_Tab, bpy.types.Panel):
         button.operator(INBETWEEN_OT_generate.bl_idname, text="Generate In-betweens", icon="PLAY")
         if queue.refused:
             _draw_refusal(layout, context)
+        draw_setup(layout)
         for entry in queue.entries:
             if entry.state is State.RUNNING:
                 _draw_progress(layout, entry)
@@ -63,7 +60,7 @@ class INBETWEEN_PT_main(_Tab, bpy.types.Panel):
         column = _properties(layout)
         column.prop(chosen, "engine")
         if obstacle := queue.obstacles.get(chosen.engine):
-            _draw_text(layout, context, obstacle, "ERROR")
+            draw_text(layout, context, obstacle, "ERROR")
         column.prop(chosen, "exposure")
         column.prop(chosen, "easing")
         column.prop(chosen, "import_as")
@@ -94,7 +91,7 @@ class INBETWEEN_PT_guides(_Tab, bpy.types.Panel):
             text = f"Guides at {'frame' if len(frames) == 1 else 'frames'} {', '.join(map(str, frames))}"
         else:
             text = f"Draw on the layer “{guides.GUIDE_LAYER_NAME}” between two keys."
-        _draw_text(layout, context, text, "GREASEPENCIL")
+        draw_text(layout, context, text, "GREASEPENCIL")
         _properties(layout).prop(settings_of(context.scene), "guide_strength", text="Strength", slider=True)
 
 
@@ -144,23 +141,21 @@ def _draw_prospect(layout: bpy.types.UILayout, context: bpy.types.Context) -> No
     found = prospect(context.object, context.scene, choice_of(context.scene), playing=playing)
     box = layout.box().column(align=True)
     if found.refusal:
-        _draw_text(box, context, found.refusal.sentence, "INFO")
-        _draw_text(box, context, found.refusal.hint)
+        draw_text(box, context, found.refusal.sentence, "INFO")
+        draw_text(box, context, found.refusal.hint)
     for index, line in enumerate(found.lines):
-        _draw_text(box, context, line, "KEYTYPE_KEYFRAME_VEC" if index == 0 else "BLANK1")
+        draw_text(box, context, line, "KEYTYPE_KEYFRAME_VEC" if index == 0 else "BLANK1")
     for remark in found.remarks[:_MOST_WARNINGS]:
-        _draw_text(box, context, remark, "INFO")
+        draw_text(box, context, remark, "INFO")
 
 
 def _draw_refusal(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     error = queue.refused
     assert error
     box = layout.box().column(align=True)
-    _draw_text(box, context, error.sentence, "ERROR")
-    _draw_text(box, context, error.hint)
-    if error.code == "backend-missing":
-        opening = box.operator("preferences.addon_show", text="Open Preferences", icon="PREFERENCES")
-        opening.module = EXTENSION
+    draw_text(box, context, error.sentence, "ERROR")
+    draw_text(box, context, error.hint)
+    draw_remedy(box, error.code)
 
 
 def _draw_progress(layout: bpy.types.UILayout, entry: Entry) -> None:
@@ -199,16 +194,18 @@ def _draw_entry(box: bpy.types.UILayout, context: bpy.types.Context, entry: Entr
         row.operator(INBETWEEN_OT_remove.bl_idname, text="", icon="X").job = job
     column = box.column(align=True)
     if entry.state is State.WAITING:
-        _draw_text(column, context, "Waits for its turn.")
+        draw_text(column, context, f"{entry.stage}…" if entry.stage else "Waits for its turn.")
     if entry.state is State.RUNNING:
-        _draw_text(column, context, _stage(entry))
-    _draw_text(column, context, entry.sentence)
-    _draw_text(column, context, entry.hint)
+        draw_text(column, context, _stage(entry))
+    draw_text(column, context, entry.sentence)
+    draw_text(column, context, entry.hint)
     for caution in entry.warnings[:_MOST_WARNINGS]:
         where = f"Frame {caution.frame}: " if caution.frame is not None else ""
-        _draw_text(column, context, where + caution.sentence, "INFO")
+        draw_text(column, context, where + caution.sentence, "INFO")
     if (more := len(entry.warnings) - _MOST_WARNINGS) > 0:
-        _draw_text(column, context, f"{more} more in result.json in the job's folder.")
+        draw_text(column, context, f"{more} more in result.json in the job's folder.")
+    if entry.state is State.FAILED:
+        draw_remedy(box, entry.code)
     may_retry = entry.state in (State.FAILED, State.CANCELLED)
     may_import = not entry.busy and entry.finished and is_open(entry) and not entry.imported
     if may_retry or may_import:
@@ -217,18 +214,6 @@ def _draw_entry(box: bpy.types.UILayout, context: bpy.types.Context, entry: Entr
             buttons.operator(INBETWEEN_OT_retry.bl_idname, text="Retry", icon="FILE_REFRESH").job = job
         if may_import:
             buttons.operator(INBETWEEN_OT_import.bl_idname, text="Import", icon="IMPORT").job = job
-
-
-def _draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
-    """Draw a sentence in as many lines as the panel's width asks for."""
-    if not text:
-        return
-    scale = context.preferences.system.ui_scale
-    blf.size(0, 11 * scale)
-    width = blf.dimensions(0, text)[0] / len(text)
-    columns = max(12, int((context.region.width - _MARGIN * scale) / width))
-    for index, line in enumerate(textwrap.wrap(text, columns)):
-        layout.label(text=line, icon=icon if index == 0 else ("NONE" if icon == "NONE" else "BLANK1"))
 
 
 def _draw_key_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:

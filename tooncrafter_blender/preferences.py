@@ -6,21 +6,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import EnumProperty, StringProperty
+
+from ..backend.environment.torch_builds import LABELS, TorchBuild
 
 #: The extension's own package: Blender files preferences and data folders under it.
 EXTENSION = __package__.rpartition(".")[0]
+
+_TORCH_BUILDS = tuple((build, LABELS[build], "Which build of PyTorch is installed") for build in TorchBuild)
 
 
 @dataclass(frozen=True)
 class Preferences:
     """A snapshot. backend_python: interpreter of the backend, "" for the private environment.
 
-    jobs_folder: where jobs are kept, "" for beside the .blend file.
+    jobs_folder: where jobs are kept, "" for beside the .blend file. torch_build: a `TorchBuild`.
     """
 
     backend_python: str = ""
     jobs_folder: str = ""
+    torch_build: str = TorchBuild.AUTO
 
 
 def current() -> Preferences:
@@ -29,7 +34,8 @@ def current() -> Preferences:
     addon = bpy.context.preferences.addons.get(EXTENSION)
     if addon is None or addon.preferences is None:
         return Preferences()
-    return Preferences(addon.preferences.backend_python, addon.preferences.jobs_folder)
+    chosen = addon.preferences
+    return Preferences(chosen.backend_python, chosen.jobs_folder, chosen.torch_build)
 
 
 class InbetweenPreferences(bpy.types.AddonPreferences):
@@ -40,6 +46,7 @@ class InbetweenPreferences(bpy.types.AddonPreferences):
     if TYPE_CHECKING:
         backend_python: str
         jobs_folder: str
+        torch_build: str
     else:
         backend_python: StringProperty(
             name="Backend Python",
@@ -53,13 +60,18 @@ class InbetweenPreferences(bpy.types.AddonPreferences):
             "Leave empty to keep them beside each .blend file",
             subtype="DIR_PATH",
         )
+        torch_build: EnumProperty(
+            name="PyTorch",
+            description="Build of PyTorch for the ToonCrafter engine. Automatic asks the graphics card's driver",
+            items=_TORCH_BUILDS,
+            default=TorchBuild.AUTO,
+        )
 
     def draw(self, context: bpy.types.Context) -> None:
         """Lay out the preferences."""
-        layout = self.layout
-        layout.use_property_split = True
-        layout.prop(self, "backend_python", placeholder="Private environment")
-        layout.prop(self, "jobs_folder", placeholder="Beside the .blend file")
+        from . import preference_page  # which reads the preferences
+
+        preference_page.draw(self, self.layout, context)
 
 
 register, unregister = bpy.utils.register_classes_factory((InbetweenPreferences,))

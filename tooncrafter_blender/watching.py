@@ -21,7 +21,7 @@ from .results import import_result
 _log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.1
-_AREAS = {"VIEW_3D", "DOPESHEET_EDITOR", "SEQUENCE_EDITOR", "IMAGE_EDITOR"}
+_AREAS = {"VIEW_3D", "DOPESHEET_EDITOR", "SEQUENCE_EDITOR", "IMAGE_EDITOR", "PREFERENCES"}
 #: An import waits for a stroke or a move to end, but not for an operator that never does.
 _LONGEST_WAIT_SECONDS = 30.0
 
@@ -60,10 +60,11 @@ def _tick() -> float | None:
             if entry.state is State.DONE:
                 _arrived[entry.job.id] = time.monotonic()
         _bring_in()
-        if changed:
+        if changed or queue.setup.running:
             redraw()
             _tell_status()
-        if not queue.busy and not _arrived:
+        if not queue.busy and not queue.setup.running and not _arrived:
+            redraw()
             return None
     except Exception:
         _log.exception("watching the drawing engine failed for a moment")

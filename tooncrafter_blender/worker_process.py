@@ -133,7 +133,7 @@ class WorkerProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=Path.home(),
-                env=_environment(os.environ, self._root),
+                env=worker_variables(self._root),
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
             return self._process
@@ -165,8 +165,8 @@ class WorkerProcess:
             self._tail.append(line.decode("utf-8", "replace").rstrip())
 
 
-def _environment(inherited: Mapping[str, str], root: Path) -> dict[str, str]:
-    """Return the worker's environment: nothing that points Python at Blender's own or the person's packages."""
+def worker_variables(root: Path, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the backend's variables: nothing that points Python at Blender's own or the person's packages."""
     kept = {
         name: value
         for name, value in inherited.items()

@@ -132,7 +132,7 @@ class _Build:
                 "disk-full",
                 f"Installing needs about {_gigabytes(needed)} in “{self._home}”, "
                 f"but only {_gigabytes(free)} are free.",
-                "Make room on that disk and press Install again.",
+                "Make room on that disk and try again.",
                 bad_input=False,
             )
 
@@ -186,7 +186,7 @@ class _Build:
                 raise UserError(
                     "online-access-off",
                     "The drawing engine has to be downloaded, but Blender is set to stay offline.",
-                    "Allow online access in Blender's preferences under System, then press Install.",
+                    "Allow online access in Blender's preferences under System, then try again.",
                     bad_input=False,
                 )
             raise complaint(without.said, self._home, version)
@@ -225,7 +225,7 @@ class _Build:
             self._follow()
             if time.monotonic() > deadline:
                 raise UserError(
-                    "environment-broken", "The new drawing engine does not answer.", "Press Install again."
+                    "environment-broken", "The new drawing engine does not answer.", "Try again."
                 )
 
         outcome = run_installer(python_in(self._folder), command, variables, lambda line: None, watch)
@@ -233,9 +233,9 @@ class _Build:
         if outcome.code == 0:
             return
         last = next((line for line in reversed(outcome.said.splitlines()) if line.strip()), "it says nothing")
-        hint = "Press Install again. If this stays, send the report from the preferences."
+        hint = "Try again. If this stays, send the report from the preferences."
         if "DLL load failed" in outcome.said:
-            hint = "Install Microsoft's “Visual C++ Redistributable” (x64), then press Install again."
+            hint = "Install Microsoft's “Visual C++ Redistributable” (x64), then try again."
         raise UserError("environment-broken", f"The new drawing engine does not run: {last}", hint, bad_input=False)
 
     def _show(self, version: str, build: TorchBuild) -> Path:

@@ -7,26 +7,26 @@ from pathlib import Path
 
 from ..errors import UserError
 
-KEPT = "What is downloaded already is kept; press Install again."
+KEPT = "What is downloaded already is kept; try again."
 #: The installer's words, in the order in which they decide: code, pattern, sentence, hint.
 _KNOWN: tuple[tuple[str, str, str, str], ...] = (
     (
         "disk-full",
         r"No space left|not enough space|Disk quota|os error (28|112|122)\b",
         "The disk with the folder “{home}” is full.",
-        "Make room and press Install again; nothing that worked before was touched.",
+        "Make room and try again; nothing that worked before was touched.",
     ),
     (
         "folder-not-writable",
         r"Permission denied|os error 13\b|Access is denied|os error 5\b|Read-only file system|os error 30\b",
         "The folder “{home}” cannot be written to.",
-        "Make it writable, or close whatever program is using it, and press Install again.",
+        "Make it writable, or close whatever program is using it, and try again.",
     ),
     (
         "download-corrupted",
         r"Hash mismatch|[Cc]hecksum|[Ff]ailed to (unzip|extract)|[Ii]nvalid zip|corrupt deflate|deflate decompress",
         "A downloaded package does not have the expected content, so it was not used.",
-        "Press Install again. If this stays, a proxy between you and the package index changes downloads.",
+        "Try again. If this stays, a proxy between you and the package index changes downloads.",
     ),
     (
         "certificate-refused",
@@ -82,7 +82,7 @@ def complaint(said: str, home: Path, python: str) -> UserError:
     return UserError(
         "install-failed",
         f"The installation did not succeed{told}.",
-        "Press Install again. If this stays, send the report from the preferences.",
+        "Try again. If this stays, send the report from the preferences.",
         bad_input=False,
     )
 
@@ -95,6 +95,6 @@ def disk_complaint(error: OSError, home: Path) -> UserError:
     return UserError(
         "folder-not-writable",
         f"The folder “{home}” cannot be used: {error.strerror or error}.",
-        "Check the disk and press Install again.",
+        "Check the disk and try again.",
         bad_input=False,
     )

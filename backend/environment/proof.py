@@ -32,6 +32,9 @@ class _Quiet:
     def note(self, key: str, value: object) -> None:
         """Ignore it."""
 
+    def preview(self, pictures: object) -> None:
+        """Ignore it."""
+
 
 def _draw() -> None:
     """Have the draft engine draw one small picture; that needs every package of the core."""

@@ -94,6 +94,12 @@ def read_stamp(home: Path, level: Level) -> Stamp | None:
     return stamp if inside else None
 
 
+def stamp_of(folder: Path) -> Stamp | None:
+    """Return the stamp that shows this very folder as ready, None when none does."""
+    stamps = (read_stamp(folder.parent, level) for level in Level)
+    return next((stamp for stamp in stamps if stamp and stamp.folder == folder.name), None)
+
+
 def write_stamp(home: Path, level: Level, stamp: Stamp) -> None:
     """Show an environment as ready, in one step. Its files are listed first, for later checks."""
     folder = home / stamp.folder

@@ -105,7 +105,11 @@ def serve(web: Web | None = None) -> Iterator[Web]:
             if cuts is not None and self.close_connection:
                 self.connection.shutdown(2)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """Clients that are killed hang up; that is what they are here for."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

@@ -1,0 +1,70 @@
+"""The report that a person sends when something does not work: Blender's side, and the backend's own words."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+
+import bpy
+
+from ..backend.doctor import disk_fact, fact, log_facts, machine_facts, without_names
+from ..backend.environment import Level
+from ..backend.errors import UserError
+from . import environment
+from .jobs import ROOT, State, queue
+from .preferences import Preferences
+from .worker_process import worker_variables
+
+_DOCTOR_SECONDS = 60
+
+
+def report(preferences: Preferences) -> str:
+    """Return one page of text, without personal names and paths. Asks the backend, which takes a second."""
+    lines = [fact("Blender", f"{bpy.app.version_string} ({bpy.app.build_platform.decode(errors='replace')})")]
+    lines += machine_facts()
+    lines.append(fact("graphics", _graphics()))
+    lines.append(fact("online access", "allowed" if bpy.app.online_access else "off"))
+    for level in Level:
+        found = environment.standing_of(level, preferences, thorough=True)
+        lines.append(fact(f"environment {level}", "ok" if found.python else found.reason))
+        if error := queue.setup.refused.get(level):
+            lines.append(fact("", str(error)))
+    lines.append(disk_fact(environment.home()))
+    lines += _last_failure()
+    lines += log_facts(environment.home())
+    lines += ["", "The drawing engine says:", _backend_says(preferences)]
+    return without_names("\n".join(lines))
+
+
+def _graphics() -> str:
+    with contextlib.suppress(Exception):  # in background mode there is no graphics system to ask
+        import gpu
+
+        return f"{gpu.platform.renderer_get()}, {gpu.platform.version_get()}"
+    return "not in use"
+
+
+def _last_failure() -> list[str]:
+    failed = [entry for entry in queue.entries if entry.state is State.FAILED]
+    if not failed:
+        return [fact("last failed job", "none in this session")]
+    return [fact("last failed job", f"{failed[-1].code}: {failed[-1].sentence} {failed[-1].hint}")]
+
+
+def _backend_says(preferences: Preferences) -> str:
+    try:
+        python = environment.backend_python(preferences)
+        answer = subprocess.run(
+            [str(python), "-P", "-X", "utf8", "-m", "backend", "doctor"],
+            env=worker_variables(ROOT),
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_DOCTOR_SECONDS,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except UserError as error:
+        return str(error)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"Nothing: {error}"
+    said = answer.stdout.decode("utf-8", "replace").rstrip()
+    return said or answer.stderr.decode("utf-8", "replace").rstrip()

@@ -1,0 +1,32 @@
+"""Sentences in panels: Blender draws labels of one line, so a sentence becomes as many as the width asks for."""
+
+from __future__ import annotations
+
+import blf
+import bpy
+
+#: Pixels of a panel's width that are not for text: margins, a box, an icon.
+_MARGIN = 76
+_FONT_SIZE = 11
+
+
+def draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
+    """Draw a sentence in as many lines as the region's width asks for; the icon stands before the first."""
+    if not text:
+        return
+    scale = context.preferences.system.ui_scale
+    blf.size(0, _FONT_SIZE * scale)
+    for index, line in enumerate(_lines(text, context.region.width - _MARGIN * scale)):
+        layout.label(text=line, icon=icon if index == 0 else ("NONE" if icon == "NONE" else "BLANK1"))
+
+
+def _lines(text: str, width: float) -> list[str]:
+    """Break the text between words into lines of at most `width` pixels in the present font size."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and blf.dimensions(0, longer)[0] <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
