@@ -23,10 +23,11 @@ MAX_LINE_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class Run:
-    """Run the job in `folder` (an absolute path), after those asked for before."""
+    """Run the job in `folder` (an absolute path), after those asked for before; `strokes`: then trace what it drew."""
 
     job: str
     folder: str
+    strokes: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,15 @@ class FrameReady:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """A sheet of half-made drawings of segment number `segment` lies at `path`, relative to the job folder."""
+
+    job: str
+    segment: int
+    path: str
+
+
+@dataclass(frozen=True)
 class Notice:
     """One thing that could not be done, in a sentence; `frame` names the drawing or guide that it is about."""
 
@@ -131,7 +141,7 @@ class Cancelled:
     job: str
 
 
-Event: TypeAlias = Ready | Stage | Progress | FrameReady | Notice | Done | Failed | Cancelled
+Event: TypeAlias = Ready | Stage | Progress | FrameReady | Preview | Notice | Done | Failed | Cancelled
 
 _REQUESTS: Mapping[type[Request], str] = {
     Run: "run",
@@ -145,6 +155,7 @@ _EVENTS: Mapping[type[Event], str] = {
     Stage: "stage",
     Progress: "progress",
     FrameReady: "frame",
+    Preview: "preview",
     Notice: "notice",
     Done: "done",
     Failed: "error",
@@ -172,7 +183,7 @@ def parse_request(line: str) -> Request:
     record = _record(line)
     match record.text("request", 32):
         case "run":
-            return Run(record.text("job", 128), record.text("folder", 32_768))
+            return Run(record.text("job", 128), record.text("folder", 32_768), record.flag("strokes", False))
         case "cancel":
             return Cancel(record.text("job", 128))
         case "status":
@@ -210,6 +221,8 @@ def parse_event(line: str) -> Event:
             )
         case "frame":
             return FrameReady(job, record.whole("frame", FRAME_MIN, FRAME_MAX), record.text("path", 512))
+        case "preview":
+            return Preview(job, record.whole("segment", 0, 10_000), record.text("path", 512))
         case "notice":
             frame = record.optional_whole("frame", FRAME_MIN, FRAME_MAX)
             return Notice(job, record.text("sentence", 10_000), frame)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import messages
 from .claim import Claim, ClaimLost, claimed
-from .engines import Engine, Frame, Interval, Neighbour, open_engine
+from .engines import ChecksJobs, Engine, Frame, Interval, Neighbour, open_engine
 from .errors import Cancelled, UserError
 from .fingerprint import next_segment, previous_segment, segment_fingerprint
 from .job import (
     FRAMES_FOLDER,
+    PREVIEWS_FOLDER,
     RESULT_FILE,
     Job,
     Segment,
@@ -147,6 +148,7 @@ class _Run:
         self.result = Result(self.job.id, State.RUNNING, self.job.engine, "", asdict(self.job.settings))
         self._total = len(self.job.wanted)
         self._made_before = 0
+        self._previews = 0
         earlier = read_result(self.folder)
         self._earlier = earlier.segments if earlier else ()
 
@@ -162,6 +164,8 @@ class _Run:
         self._sweep()
         known = {segment.fingerprint: segment for segment in self._earlier}
         self.result = replace(self.result, engine_version=engine.version)
+        if isinstance(engine, ChecksJobs):
+            engine.check(self.job)
         for index, segment in enumerate(self.job.segments):
             fingerprint = segment_fingerprint(self.folder, self.job, index, engine)
             missing = [frame for frame in segment.wanted if not self._keep(frame, fingerprint)]
@@ -268,6 +272,22 @@ class _Run:
         left = elapsed * (1 - fraction) / fraction if fraction > 0.02 else -1.0
         self.listen(messages.Progress(self.job.id, segment, step, of, round(max(left, -1.0), 1)))
 
+    def show_preview(self, segment: int, pictures: Sequence[Picture]) -> None:
+        """Put a sheet of half-made drawings beside the frames; nothing is lost if it cannot be written."""
+        from .previews import write_sheet
+
+        self._previews += 1
+        name = picture_name(self._previews)
+        try:
+            (self.folder / PREVIEWS_FOLDER).mkdir(exist_ok=True)
+            with self.claim.fenced():
+                write_sheet(self.claim.desk / name, pictures)
+            self.claim.publish_over(name, self.folder / PREVIEWS_FOLDER / name)
+        except OSError:
+            _log.warning("the preview could not be written", exc_info=True)
+        else:
+            self.listen(messages.Preview(self.job.id, segment, f"{PREVIEWS_FOLDER}/{name}"))
+
     def record(self, state: State, error: UserError | None = None) -> None:
         """Write result.json; a disk that refuses must not hide what went wrong before."""
         self.result = replace(self.result, state=state, seconds=round(time.monotonic() - self.started, 3))
@@ -330,3 +350,6 @@ class _SegmentReport:
 
     def note(self, key: str, value: object) -> None:
         self.notes[key] = value
+
+    def preview(self, pictures: Sequence[Picture]) -> None:
+        self._run.show_preview(self._index, pictures)

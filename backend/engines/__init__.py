@@ -6,10 +6,10 @@ the canvas size, with alpha, at exactly the wanted times. Nobody outside this pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ..errors import UserError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..job import Settings
+    from ..job import Job, Settings
 
     #: (height, width, 4) float32 in 0..1: sRGB-encoded colour, straight alpha, top row first.
     Picture = NDArray[np.float32]
@@ -76,6 +76,9 @@ class Report(Protocol):
     def note(self, key: str, value: object) -> None:
         """Record a fact for result.json (JSON-ready), such as which method a self-check chose."""
 
+    def preview(self, pictures: Sequence[Picture]) -> None:
+        """Show what is half made, so that a person can cancel early: small pictures in time order, of any size."""
+
 
 class Engine(Protocol):
     """What `backend.run` needs of an engine."""
@@ -91,6 +94,14 @@ class Engine(Protocol):
         """Free models and memory; the next call loads them again."""
 
 
+@runtime_checkable
+class ChecksJobs(Protocol):
+    """An engine that cannot draw every job."""
+
+    def check(self, job: Job) -> None:
+        """Refuse, with a UserError and before any model loads, what this engine cannot draw as it is."""
+
+
 #: Engine name -> one line that tells a person what it is.
 ENGINES: Mapping[str, str] = {
     "draft": "Draft: instant, no graphics card needed",
@@ -99,12 +110,25 @@ ENGINES: Mapping[str, str] = {
 }
 
 
+#: How a person tells the tooncrafter engine, in every process that draws, what it opens and where it computes.
+WEIGHTS_VARIABLE = "TOONCRAFTER_WEIGHTS"
+SKETCH_WEIGHTS_VARIABLE = "TOONCRAFTER_SKETCH_WEIGHTS"
+DEVICE_VARIABLE = "TOONCRAFTER_DEVICE"
+MEMORY_VARIABLE = "TOONCRAFTER_MEMORY"
+
+
+def _missing_for_tooncrafter() -> list[str]:
+    packages = ("torch", "einops", "omegaconf", "open_clip", "safetensors", "cv2", "scipy")
+    return [package for package in packages if find_spec(package) is None]
+
+
 def engine_obstacles() -> dict[str, str]:
     """Return engine name -> "" if it can run in this environment, else the reason why not; loads nothing heavy."""
     obstacles = dict.fromkeys(ENGINES, "")
     if find_spec("cv2") is None or find_spec("scipy") is None:
         obstacles["draft"] = "OpenCV and SciPy are not installed in the drawing environment."
-    obstacles["tooncrafter"] = "It cannot generate yet."
+    if missing := _missing_for_tooncrafter():
+        obstacles["tooncrafter"] = f"It needs packages that are not installed: {', '.join(missing)}."
     return obstacles
 
 
@@ -124,11 +148,15 @@ def open_engine(name: str) -> Engine:
 
             return HoldEngine()
         case "tooncrafter":
-            raise UserError(
-                "engine-unavailable",
-                "The ToonCrafter engine cannot generate yet.",
-                "Choose the draft engine.",
-            )
+            if missing := _missing_for_tooncrafter():
+                raise UserError(
+                    "engine-unavailable",
+                    f"The ToonCrafter engine needs packages that are not installed: {', '.join(missing)}.",
+                    "Install its part of the drawing environment, or choose the draft engine.",
+                )
+            from .tooncrafter.engine import ToonCrafterEngine
+
+            return ToonCrafterEngine()
         case _:
             raise UserError(
                 "engine-unknown",

@@ -11,6 +11,7 @@ from backend.errors import UserError
 
 REQUESTS = [
     messages.Run("a1", "/shots/Übung 1"),
+    messages.Run("a1", "/shots/Übung 1", strokes=True),
     messages.Cancel("a1"),
     messages.Status(),
     messages.Unload(),
@@ -22,6 +23,7 @@ EVENTS = [
     messages.Progress("a1", 0, 3, 14, 12.5),
     messages.Progress("a1", 0, 0, 14),
     messages.FrameReady("a1", -3, "frames/-003.png"),
+    messages.Preview("a1", 2, "previews/0003.png"),
     messages.Notice("a1", "The guide is too far away.", 7),
     messages.Notice("a1", "Two lines\u2028apart\nhere.", None),
     messages.Done("a1", 3, 4),

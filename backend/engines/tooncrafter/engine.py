@@ -1,0 +1,151 @@
+"""The engine's face: finds the weights, chooses device and memory mode, keeps the model, draws intervals."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ...errors import UserError
+from ...job import Job, Settings
+from .. import Frame, Interval, Report
+from .checkpoint import About, open_model, open_sketch_encoder, read_about
+from .clip import ClipMaker, Computing, usual_computing
+from .memory import Mode, choose_mode, free_bytes, needs_bytes, peak_gb
+from .model import empty_model, empty_sketch_encoder
+from .options import Options, options_from
+from .presets import preset_of
+from .segment import SegmentDrawing
+from .weights_at_hand import model_weights, sketch_weights
+
+#: Part of what makes a frame; changes with everything here that changes pictures.
+_VERSION = "1"
+
+
+class ToonCrafterEngine:
+    """In-betweens from the diffusion model; keeps it loaded between calls until `unload`.
+
+    Raises UserError when made: "weights-missing", "weights-foreign", "weights-damaged", "device-missing",
+    "option-unknown".
+    """
+
+    name = "tooncrafter"
+
+    def __init__(self, options: Options | None = None) -> None:
+        self._options = options or options_from()
+        self._weights = model_weights(self._options)
+        self._about = _expected(self._weights, "model")
+        self._sketch_weights = sketch_weights(self._options)
+        about_sketch = _expected(self._sketch_weights, "sketch-encoder") if self._sketch_weights else None
+        self._computing = _computing(self._options)
+        self._maker: ClipMaker | None = None
+        self.version = f"{_VERSION}-{_identity(self._about, about_sketch)}"
+
+    def check(self, job: Job) -> None:
+        """Refuse a job with guides when there is no sketch encoder, and any when there is too little memory."""
+        guided = any(segment.guides for segment in job.segments) and job.settings.guide_strength > 0
+        if guided and self._sketch_weights is None:
+            raise UserError(
+                "sketch-weights-missing",
+                "The job has guides, but the weights of the sketch encoder, which reads them, are missing.",
+                "Get them with `tooncrafter weights download sketch` or import sketch_encoder.ckpt with "
+                "`tooncrafter weights import FILE`; or go on without guides: set their strength to 0.",
+            )
+        if self._maker is None:
+            self._check_memory()
+
+    def inbetween(self, interval: Interval, settings: Settings, report: Report) -> Iterator[Frame]:
+        """Yield one frame for each wanted time, run by run of the model."""
+        if interval.guides and settings.guide_strength > 0 and self._sketch_weights is None:
+            report.warn("The guides were not used: the weights of the sketch encoder are missing.")
+            interval = replace(interval, guides={})
+        elif interval.guides and settings.guide_strength == 0:
+            report.warn("The guides were not used: their strength is 0.")
+        maker = self._loaded(report)
+        maker.warn = report.warn
+        preset = preset_of(settings)
+        report.note("method", f"{preset.solver}, {preset.steps} steps")
+        begun = time.monotonic()
+        yield from SegmentDrawing(interval, settings, maker, report).draw()
+        report.note("memory mode", str(maker.mode))
+        report.note("device", str(self._computing.device))
+        report.note("peak memory in GB", round(peak_gb(self._computing.device), 2))
+        report.note("seconds drawing", round(time.monotonic() - begun, 2))
+
+    def unload(self) -> None:
+        """Free the model; the next call opens it again."""
+        if self._maker is not None:
+            maker, self._maker = self._maker, None
+            maker.rest()
+
+    def _loaded(self, report: Report) -> ClipMaker:
+        if self._maker is None:
+            self._check_memory()
+            report.stage("Opening the model")
+            model = open_model(self._weights)
+            if self._sketch_weights is not None:
+                model.sketch_encoder = open_sketch_encoder(self._sketch_weights)
+            mode = choose_mode(model, self._computing.device, self._computing.dtype) or Mode.STREAMED
+            if self._options.memory != "auto":
+                mode = Mode(self._options.memory)
+            self._maker = ClipMaker(model, self._computing, mode)
+            if self._computing.compiled:
+                report.stage("Preparing the model: the first drawings take some minutes longer")
+        return self._maker
+
+    def _check_memory(self) -> None:
+        """Refuse, before anything is loaded, what not even the thriftiest mode has room for."""
+        shapes = empty_model(self._about.configuration)
+        if self._sketch_weights is not None:
+            shapes.sketch_encoder = empty_sketch_encoder(self._about.configuration)
+        free = free_bytes(self._computing.device)
+        needed = needs_bytes(Mode.STREAMED, shapes, self._computing.dtype)
+        if 0 < free < needed:
+            raise UserError(
+                "not-enough-memory",
+                f"The ToonCrafter engine needs {needed / 2**30:.1f} GB of free memory even in its thriftiest mode; "
+                f"{free / 2**30:.1f} GB are free on this device ({self._computing.device}).",
+                "Close other programs, or choose the draft engine.",
+            )
+
+
+def _expected(path: Path, kind: str) -> About:
+    about = read_about(path)
+    if about.kind != kind:
+        wanted = {"model": "the model", "sketch-encoder": "the sketch encoder"}
+        raise UserError(
+            "weights-foreign",
+            f"“{path}” holds {wanted[about.kind]}, where {wanted[kind]} is wanted.",
+            "Choose the other file.",
+        )
+    return about
+
+
+def _identity(*abouts: About | None) -> str:
+    """Return a short hash of what the weights are and were made from."""
+    said = [sorted(about.metadata().items()) if about else None for about in abouts]
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
+
+
+def _computing(options: Options) -> Computing:
+    """Return where to compute: what is asked for, else the best that is there."""
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    wanted = (
+        options.device if options.device != "auto" else next(name for name, is_there in there.items() if is_there)
+    )
+    if not there[wanted]:
+        called = {"cuda": "CUDA graphics card", "mps": "Apple graphics processor"}[wanted]
+        raise UserError(
+            "device-missing",
+            f"No {called} can be used here, although the engine is told to compute on one.",
+            "Choose another device (auto finds the best), or repair the graphics driver.",
+        )
+    return replace(usual_computing(torch.device(wanted)), compiled=options.compiled)

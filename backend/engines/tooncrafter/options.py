@@ -1,0 +1,61 @@
+"""What a person decides about the engine itself rather than about a drawing: weights, device, memory.
+
+They come as environment variables, so that they reach every process that draws: a worker of Blender's, a batch's, a
+farm's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import UserError
+from .. import DEVICE_VARIABLE, MEMORY_VARIABLE, SKETCH_WEIGHTS_VARIABLE, WEIGHTS_VARIABLE
+
+#: Lets torch compile the U-Net when it is "1"; worth it for many clips on a CUDA card.
+COMPILE_VARIABLE = "TOONCRAFTER_COMPILE"
+
+DEVICES = ("auto", "cuda", "mps", "cpu")
+MEMORY = ("auto", "resident", "staged", "sliced", "streamed")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was decided.
+
+    weights, sketch_weights: files; None for those that are installed. device, memory: one of `DEVICES`, `MEMORY`.
+    """
+
+    weights: Path | None = None
+    sketch_weights: Path | None = None
+    device: str = "auto"
+    memory: str = "auto"
+    compiled: bool = False
+
+
+def options_from(environment: Mapping[str, str] = os.environ) -> Options:
+    """Return what the environment says. Raises UserError("option-unknown") for a word that nobody knows."""
+
+    def file(variable: str) -> Path | None:
+        said = environment.get(variable, "")
+        return Path(said) if said else None
+
+    def word(variable: str, known: tuple[str, ...]) -> str:
+        said = environment.get(variable, "").lower() or "auto"
+        if said not in known:
+            raise UserError(
+                "option-unknown",
+                f"{variable} is “{said}”, which is not known.",
+                f"Choose one of: {', '.join(known)}.",
+            )
+        return said
+
+    return Options(
+        weights=file(WEIGHTS_VARIABLE),
+        sketch_weights=file(SKETCH_WEIGHTS_VARIABLE),
+        device=word(DEVICE_VARIABLE, DEVICES),
+        memory=word(MEMORY_VARIABLE, MEMORY),
+        compiled=environment.get(COMPILE_VARIABLE) == "1",
+    )
