@@ -69,7 +69,10 @@ def follow_guides(
     if len(keys) == 1:
         return [Stretch(0.0, 1.0, whole)]
     keys.append((1.0, end))
-    return [Stretch(t0, t1, find_between(a, b)) for (t0, a), (t1, b) in pairwise(keys)]
+    return [
+        Stretch(t0, t1, find_between(a, b, prefer_regions=whole.opaque and whole.method == "regions"))
+        for (t0, a), (t1, b) in pairwise(keys)
+    ]
 
 
 def guided_key(
