@@ -17,9 +17,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from examples.checkout import link, unlink
 
 ROOT = Path(__file__).resolve().parent
 REQUIREMENTS = ROOT / "requirements"
@@ -104,7 +107,23 @@ def lint(options: argparse.Namespace) -> int:
     python = environment("development")
     run([python, "-m", "ruff", "check", "."])
     run([python, "-m", "ruff", "format", "--check", "."])
-    run([python, "-m", "mypy", "backend", "tooncrafter_blender", "tasks.py"])
+    # Inside Blender the repository is a package whose name Blender chooses; mypy sees it as one through a link.
+    with tempfile.TemporaryDirectory() as place:
+        package = Path(place) / "extension"
+        link(ROOT, package)
+        try:
+            mypy = [
+                python,
+                "-m",
+                "mypy",
+                "--config-file",
+                ROOT / "pyproject.toml",
+                "--cache-dir",
+                ROOT / ".mypy_cache",
+            ]
+            run([*mypy, "-p", "extension.backend", "-p", "extension.tooncrafter_blender"], cwd=Path(place))
+        finally:
+            unlink(package)
     return 0
 
 
@@ -204,9 +223,9 @@ def uv() -> Path:
     return tool
 
 
-def run(command: Sequence[str | Path], **variables: str) -> None:
-    """Run a command in the project's folder; CalledProcessError when it fails."""
-    subprocess.run(list(command), cwd=ROOT, env=_env(**variables), check=True)
+def run(command: Sequence[str | Path], cwd: Path = ROOT, **variables: str) -> None:
+    """Run a command, by default in the project's folder; CalledProcessError when it fails."""
+    subprocess.run(list(command), cwd=cwd, env=_env(**variables), check=True)
 
 
 def _env(**variables: str) -> Mapping[str, str]:

@@ -31,7 +31,7 @@ def enable() -> Path:
     import bpy
 
     repository = Path(tempfile.mkdtemp(prefix="tooncrafter-blender-extensions-"))
-    _link(ROOT, repository / "tooncrafter_blender")
+    link(ROOT, repository / "tooncrafter_blender")
     bpy.context.preferences.extensions.repos.new(
         name="Checkout", module=REPOSITORY, custom_directory=str(repository), remote_url=""
     )
@@ -48,21 +48,25 @@ def disable(repository: Path) -> None:
     import addon_utils
 
     addon_utils.disable(ADDON, default_set=True)
-    link = repository / "tooncrafter_blender"
-    if link.is_symlink():
-        link.unlink()
-    else:
-        link.rmdir()  # a junction goes like an empty folder; what it shows stays
+    unlink(repository / "tooncrafter_blender")
     shutil.rmtree(repository, ignore_errors=True)
 
 
-def _link(target: Path, link: Path) -> None:
-    """Make the folder `link` show `target`; Windows allows junctions where it forbids symbolic links."""
+def link(target: Path, place: Path) -> None:
+    """Make the folder `place` show `target`; Windows allows junctions where it forbids symbolic links."""
     try:
-        link.symlink_to(target, target_is_directory=True)
+        place.symlink_to(target, target_is_directory=True)
     except OSError:
         if sys.platform != "win32":
             raise
         import _winapi
 
-        _winapi.CreateJunction(str(target), str(link))
+        _winapi.CreateJunction(str(target), str(place))
+
+
+def unlink(place: Path) -> None:
+    """Remove what `link` made; what it showed stays."""
+    if place.is_symlink():
+        place.unlink()
+    else:
+        place.rmdir()  # a junction goes like an empty folder
