@@ -1,5 +1,6 @@
 """The same job without a window: `blender -b shot.blend --command inbetween --frames 1-48 --save out.blend`.
 
+In parts, for a farm: --capture-only writes the job folder, `tooncrafter batch` draws, --import-only brings it in.
 `inbetween` is a plain function: with the `bpy` wheel, open a file and call it. Exit codes: 0 done, 1 the job
 failed, 2 bad usage or bad input, 130 cancelled.
 """
@@ -21,7 +22,7 @@ import bpy
 from ..backend.engines import ENGINES
 from ..backend.errors import UserError
 from ..backend.job import MAX_CANVAS_SIDE_PIXELS, Easing, frame_path
-from . import grease_pencil, watching
+from . import batches, grease_pencil, watching
 from .generate import generate
 from .jobs import Entry, State, queue
 from .properties import Choice, choice_of
@@ -56,10 +57,16 @@ def _run(wishes: argparse.Namespace, told: _Told) -> int:
             "No .blend file is open: the file could not be loaded, or none was named before --command.",
             f"Name a file that this Blender can read: blender -b shot.blend --command {COMMAND} …",
         )
+    _refuse_wrong_parts(wishes)
     save = _save_path(wishes.save, wishes.overwrite)
     scene = _scene(wishes.scene)
+    if wishes.import_only:
+        return _import_only(wishes, scene, save, told)
     obj = _object(scene, wishes.object)
     choice = _choice(scene, wishes)
+    if wishes.capture_only:
+        told.captured_only(batches.capture_job(scene, obj, choice, wishes.jobs, wishes.frames, told.captured))
+        return DONE
     with _interrupts() as interrupted:
         entry = generate(scene, obj, choice, frames=wishes.frames, report=told.captured)
         told.started(entry)
@@ -78,6 +85,33 @@ def _run(wishes: argparse.Namespace, told: _Told) -> int:
     if save:
         _save(save)
     told.done(entry, imported, save)
+    return DONE
+
+
+def _refuse_wrong_parts(wishes: argparse.Namespace) -> None:
+    """Refuse wishes that contradict each other, before anything is done."""
+    part = wishes.capture_only or wishes.import_only
+    if part and wishes.jobs is None:
+        raise UserError("jobs-missing", "The job folders' place is not said.", "Add --jobs DIR.")
+    if wishes.jobs is not None and not part:
+        sentence = "--jobs goes with --capture-only or --import-only."
+        raise UserError("jobs-unexpected", sentence, "Without them, jobs lie beside the .blend file.")
+    if wishes.capture_only and wishes.save:
+        sentence = "--capture-only changes nothing in the scene, so there is nothing to save."
+        raise UserError("save-unexpected", sentence, "Leave out --save.")
+
+
+def _import_only(wishes: argparse.Namespace, scene: bpy.types.Scene, save: Path | None, told: _Told) -> int:
+    """Bring in every finished job of this file; those that are not are told, and the exit code says so."""
+    how = wishes.import_as or choice_of(scene).import_as
+    imported = batches.import_jobs(wishes.jobs, how, scene if wishes.scene else None)
+    if imported.brought_in and save:
+        _save(save)
+    told.imported_only(imported, save)
+    if imported.unfinished:
+        hint = f"Run `tooncrafter batch {wishes.jobs}` again, then import."
+        sentence = f"Jobs without all of their drawings: {', '.join(imported.unfinished)}."
+        raise UserError("jobs-unfinished", sentence, hint, bad_input=False)
     return DONE
 
 
@@ -101,6 +135,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--import", dest="import_as", choices=HOW, help="what the drawings become in the scene")
     add("--save", type=Path, metavar="FILE", help="save the scene with the result as this .blend file")
     add("--overwrite", action="store_true", help="let --save replace a file that exists, also the one that is open")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--capture-only", action="store_true", help="write the job folder into --jobs, draw nothing")
+    part.add_argument(
+        "--import-only", action="store_true", help="bring in this file's finished jobs in --jobs"
+    )
+    add("--jobs", type=Path, metavar="DIR", help="where job folders lie, for --capture-only and --import-only")
     add("--json", action="store_true", help="print events as JSON lines on stdout")
     return parser
 
@@ -262,6 +302,29 @@ class _Told:
             folder=str(entry.folder),
             frames=[str(frame_path(entry.folder, frame)) for frame in entry.job.wanted],
             imported=imported,
+            saved=str(saved) if saved else None,
+        )
+
+    def captured_only(self, captured: batches.Captured) -> None:
+        for remark in captured.remarks:
+            self._tell(remark, event="remark", sentence=remark)
+        self._tell(
+            f"Captured {len(captured.job.wanted)} wanted in-betweens into {captured.folder}",
+            event="done",
+            job=captured.job.id,
+            folder=str(captured.folder),
+            wanted=list(captured.job.wanted),
+        )
+
+    def imported_only(self, imported: batches.Imported, saved: Path | None) -> None:
+        for name in imported.passed_over:
+            self._tell(f"Passed over {name}", event="passed-over", sentence=name)
+        saying = f"Saved “{saved}”." if saved else "Not saved: add --save FILE."
+        brought_in = imported.brought_in
+        self._tell(
+            " ".join((*(f"{job}: added {', '.join(names)}." for job, names in brought_in.items()), saying)),
+            event="done",
+            imported={job: list(names) for job, names in brought_in.items()},
             saved=str(saved) if saved else None,
         )
 

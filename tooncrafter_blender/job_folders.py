@@ -28,12 +28,12 @@ _NUMBERED = re.compile(r"(\d+)_")
 _moves: dict[Path, Path] = {}
 
 
-def new_folder(first: int, last: int) -> Path:
+def new_folder(first: int, last: int, base: Path | None = None) -> Path:
     """Make and return an empty folder for a job from frame `first` to `last`; it never existed before.
 
-    Raises UserError("folder-not-writable").
+    base: where, instead of beside the .blend file. Raises UserError("folder-not-writable").
     """
-    base = _base(bpy.data.filepath)
+    base = base or _base(bpy.data.filepath)
     try:
         base.mkdir(parents=True, exist_ok=True)
         for folder in _free_names(base, f"f{first:04d}-f{last:04d}"):
