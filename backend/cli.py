@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .engines import ENGINES
+from .engines import (
+    DEVICE_VARIABLE,
+    ENGINES,
+    MEMORY_VARIABLE,
+    SKETCH_WEIGHTS_VARIABLE,
+    WEIGHTS_VARIABLE,
+)
 from .errors import Cancelled, UserError
 from .job import Easing, Settings
 
@@ -27,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; every failure is a sentence on stderr."""
     _speak_unicode()
     options = _parser().parse_args(arguments)
+    _tell_engine(options)
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     try:
         return int(options.command(options))
@@ -57,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run a job folder; draws only what is missing", allow_abbrev=False)
     run.add_argument("folder", type=Path, metavar="JOBDIR")
     run.add_argument("--json", action="store_true", help="one JSON event a line instead of a progress bar")
+    _add_engine_options(run)
     run.set_defaults(command=_run)
 
     batch = commands.add_parser(
@@ -73,6 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     who.add_argument("--scheduler", metavar="ADDRESS|FILE", help="hand the jobs to a Dask scheduler (docs/farm.md)")
     batch.add_argument("--json", action="store_true", help="one JSON event a line instead of progress bars")
     batch.set_defaults(command=_batch)
+
+    trace = commands.add_parser("trace", help="turn a job's drawings into strokes", allow_abbrev=False)
+    trace.add_argument("folder", type=Path, metavar="JOBDIR")
+    trace.add_argument("--json", action="store_true", help="one JSON event a line instead of a progress bar")
+    trace.set_defaults(command=_trace)
 
     preview = commands.add_parser("preview", help="show a job folder as a sheet or video", allow_abbrev=False)
     preview.add_argument("folder", type=Path, metavar="JOBDIR")
@@ -122,7 +136,36 @@ def _add_inbetween(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     command.add_argument("--video", type=Path, metavar="FILE", help="also write an .mp4 or .gif")
     command.add_argument("--fps", type=float, default=12.0, help="frame rate of the video (default 12)")
     command.add_argument("--json", action="store_true", help="one JSON event a line instead of a progress bar")
+    _add_engine_options(command)
     command.set_defaults(command=_inbetween)
+
+
+#: Option -> environment variable that carries it to the engine, also in other processes.
+_ENGINE_OPTIONS = {
+    "weights": WEIGHTS_VARIABLE,
+    "sketch_weights": SKETCH_WEIGHTS_VARIABLE,
+    "device": DEVICE_VARIABLE,
+    "memory": MEMORY_VARIABLE,
+}
+
+
+def _add_engine_options(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("the tooncrafter engine")
+    group.add_argument("--weights", type=Path, metavar="FILE", help="the model's weights (default: the installed)")
+    group.add_argument("--sketch-weights", type=Path, metavar="FILE", help="the sketch encoder's weights")
+    group.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"), help="where to compute (default: auto)")
+    group.add_argument(
+        "--memory",
+        choices=("auto", "resident", "staged", "sliced", "streamed"),
+        help="from the fastest to the one that needs least (default: auto, by the memory that is free)",
+    )
+
+
+def _tell_engine(options: argparse.Namespace) -> None:
+    for option, variable in _ENGINE_OPTIONS.items():
+        value = getattr(options, option, None)
+        if value is not None:
+            os.environ[variable] = str(value)
 
 
 def _inbetween(options: argparse.Namespace) -> int:
@@ -206,6 +249,16 @@ def _batch(options: argparse.Namespace) -> int:
     from .batch_command import run_batch
 
     return DONE if run_batch(options.folder, options.device, options.scheduler, options.json) else FAILED
+
+
+def _trace(options: argparse.Namespace) -> int:
+    from .job import read_job
+    from .tracing import trace_job
+
+    traced = trace_job(options.folder, _listener(options.json, len(read_job(options.folder).wanted)))
+    if not options.json:
+        print(f"{traced} in-betweens traced in {options.folder}")
+    return DONE
 
 
 def _listener(as_json: bool, total: int) -> Listen:

@@ -100,17 +100,24 @@ class _Worker:
         self._send(_ready())
         while True:
             match self._waiting.get():
-                case messages.Run(job, folder):
-                    self._run(job, Path(folder))
+                case messages.Run(job, folder, strokes):
+                    self._run(job, Path(folder), strokes)
                 case messages.Unload():
                     for engine in self._engines.values():
                         engine.unload()
                     self._engines.clear()
 
-    def _run(self, job: str, folder: Path) -> None:
+    def _run(self, job: str, folder: Path, strokes: bool) -> None:
+        def is_cancelled() -> bool:
+            return job in self._cancelled
+
         try:
             with _log_to(folder / LOG_FILE):
-                result = run_job(folder, self._send, lambda: job in self._cancelled, self._engine)
+                result = run_job(folder, self._send, is_cancelled, self._engine)
+                if strokes:
+                    from .tracing import trace_job
+
+                    trace_job(folder, self._send, is_cancelled)
         except Cancelled:
             self._send(messages.Cancelled(job))
         except UserError as error:

@@ -60,7 +60,7 @@ class Home:
 class Entry:
     """One job in the queue.
 
-    import_as: how the result comes in ("strip", "reference", "none"). progress: 0..1.
+    import_as: how the result comes in ("strip", "reference", "strokes", "none"). progress: 0..1.
     seconds_left: -1 while unknown. sentence, hint: what became of it. warnings: what could not be done.
     remarks: what was found when the keys were read.
     """
@@ -243,7 +243,7 @@ class Queue:
             self._worker = WorkerProcess(self._python, ROOT)
         self._running = entry
         entry.state, entry.stage = State.RUNNING, "Starting the drawing engine"
-        self._worker.send(messages.Run(entry.job.id, str(entry.folder)))
+        self._worker.send(messages.Run(entry.job.id, str(entry.folder), strokes=entry.import_as == "strokes"))
 
     def _take(self, event: messages.Event | Exited) -> Entry | None:
         """Obey one event; return the entry that it changed."""

@@ -35,6 +35,7 @@ _BREAKDOWNS = (
 _IMPORTS = (
     ("reference", "Reference", "A picture behind your drawing in the camera's view, to look at or trace"),
     ("strip", "Image Strip", "An image strip in the sequencer, to play and render"),
+    ("strokes", "Strokes", "A new layer of your object with the drawings as strokes, in your own materials"),
     ("none", "Nothing Yet", "Drawings stay in the job's folder until you import them from the list"),
 )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CONTRACT = ("errors", "record", "job", "messages", "result", "timing")
+CONTRACT = ("errors", "record", "job", "messages", "result", "strokes", "timing")
 
 
 def imports(folder: Path) -> Iterator[tuple[Path, str]]:

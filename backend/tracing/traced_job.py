@@ -1,0 +1,80 @@
+"""A job's finished in-betweens -> strokes in its folder, one complete file at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import messages
+from ..errors import Cancelled, UserError
+from ..job import Job, folder_refused, frame_path, read_job, resolve
+from ..pictures import read_picture
+from ..strokes import read_drawing, write_drawing
+from .tracer import Tracer
+
+Array = NDArray[Any]
+
+#: Raised when the same picture would give other strokes.
+_TRACER_VERSION = 1
+#: So many keys, and so many in-betweens, are looked at for their colours.
+_EXAMPLES = 6
+
+
+def trace_job(
+    folder: Path,
+    listen: Callable[[messages.Event], None] = lambda event: None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> int:
+    """Trace every in-between of the job that is drawn and not traced yet; return how many were traced now.
+
+    listen: hears the stage and progress. is_cancelled: asked before each drawing. Raises UserError or Cancelled;
+    finished strokes stay.
+    """
+    job = read_job(folder)
+    sources = {frame: _fingerprint(path) for frame in job.wanted if (path := frame_path(folder, frame)).is_file()}
+    missing = [frame for frame, source in sources.items() if not _is_traced(folder, frame, source)]
+    if not missing:
+        return 0
+    listen(messages.Stage(job.id, "Tracing"))
+    tracer = Tracer(_keys(folder, job), [_picture(frame_path(folder, frame)) for frame in _some(list(sources))])
+    for done, frame in enumerate(missing, 1):
+        if is_cancelled():
+            raise Cancelled
+        drawing = tracer.trace(_picture(frame_path(folder, frame)), frame, sources[frame])
+        try:
+            write_drawing(folder, drawing)
+        except OSError as error:
+            raise folder_refused(folder, error) from error
+        listen(messages.Progress(job.id, len(job.segments) - 1, done, len(missing)))
+    return len(missing)
+
+
+def _fingerprint(path: Path) -> str:
+    return f"{_TRACER_VERSION}:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def _is_traced(folder: Path, frame: int, source: str) -> bool:
+    try:
+        return read_drawing(folder, frame).source == source
+    except UserError:
+        return False  # missing or damaged: it is traced anew
+
+
+def _keys(folder: Path, job: Job) -> list[Array]:
+    names = {key.image: None for segment in job.segments for key in (segment.start, segment.end)}
+    return [_picture(resolve(folder, name)) for name in _some(list(names))]
+
+
+def _some(items: Sequence[Any]) -> list[Any]:
+    """Return a few items, evenly spread."""
+    chosen = np.unique(np.linspace(0, len(items) - 1, min(len(items), _EXAMPLES)).round().astype(int))
+    return [items[index] for index in chosen]
+
+
+def _picture(path: Path) -> Array:
+    return np.rint(read_picture(path) * 255).astype(np.uint8)

@@ -1,0 +1,238 @@
+"""The result as strokes: a new layer of the same object, with a generated key for each in-between.
+
+Places on the canvas go back through the camera onto the plane that the artist drew on. Colours come from the
+object's own materials where these have them. On the artist's own layers nothing changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import bpy
+import numpy as np
+
+from ...backend.errors import UserError
+from ...backend.job import Job
+from ...backend.strokes import KNOT, Drawing, read_drawing, strokes_path
+from .. import grease_pencil
+from .drawing_plane import Easel, easel_of, stands_still
+from .materials import Materials
+from .stroke_data import fills_belong_to_strokes, write
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: Where Blender's renderer smooths edges it takes this much off the width of every line and off the rim of every
+#: fill, in pixels (measured on discs and lines of known size). What was drawn is so much larger than what is seen.
+_OFF_LINES, _OFF_FILLS = (0.45, 0.4) if bpy.app.version >= (5, 0, 0) else (0.27, 0.31)
+#: A curve is shown as straight bits of about this length, in pixels.
+_BIT, _MOST_BITS = 3.0, 64
+_FREE = 0
+_LAYER = "In-betweens"
+
+
+def add_strokes(scene: bpy.types.Scene, job: Job, folder: Path) -> tuple[str, ...]:
+    """Add a layer to the object that the job was made from, with a key at each traced frame; return its name.
+
+    Needs strokes/ in the job folder. Every import makes a layer of its own: on an earlier one the artist may have
+    drawn. At the keys of the job the layer is empty, so that the artist's own drawing is seen there alone. Raises
+    UserError: "no-object", "no-camera", "strokes-missing" and those of `read_drawing`.
+    """
+    obj = _object(scene, job)
+    frames = [frame for frame in job.wanted if strokes_path(folder, frame).is_file()]
+    if not frames:
+        raise UserError(
+            "strokes-missing",
+            f"The job folder “{folder}” holds no strokes yet.",
+            "Choose to show it as strokes and retry the job: its drawings are kept and only traced.",
+        )
+    drawings = [read_drawing(folder, frame) for frame in frames]
+    layer = _new_layer(obj, f"{_LAYER} {job.segments[0].start.frame}–{job.segments[-1].end.frame}")
+    materials = Materials(obj)
+    for drawing, easel in zip(drawings, _easels(scene, obj, layer, frames), strict=True):
+        key = layer.frames.new(drawing.frame)
+        key.keyframe_type = "GENERATED"
+        assert key.drawing
+        _draw(key.drawing, drawing, easel, materials)
+    for frame in {end for segment in job.segments for end in (segment.start.frame, segment.end.frame)}:
+        layer.frames.new(frame).keyframe_type = "GENERATED"
+    return (layer.name,)
+
+
+def _object(scene: bpy.types.Scene, job: Job) -> bpy.types.Object:
+    name = job.source.get("object", "")
+    obj = scene.objects.get(name)
+    if obj is None or not grease_pencil.is_grease_pencil(obj):
+        raise UserError(
+            "no-object",
+            f"The Grease Pencil object “{name}” of these drawings is not in the scene “{scene.name}”.",
+            "Bring it back, or import the result as a strip or reference.",
+        )
+    if scene.camera is None or scene.camera.type != "CAMERA":
+        raise UserError(
+            "no-camera",
+            "Strokes are placed as the camera saw them, but the scene has no camera.",
+            "Add the camera again, or import the result as a strip.",
+        )
+    return obj
+
+
+def _new_layer(obj: bpy.types.Object, name: str) -> bpy.types.GreasePencilLayer:
+    layer = cast(bpy.types.GreasePencil, obj.data).layers.new(name)
+    layer.use_lights = False  # the pictures hold the light already
+    return layer
+
+
+def _easels(
+    scene: bpy.types.Scene, obj: bpy.types.Object, layer: bpy.types.GreasePencilLayer, frames: Sequence[int]
+) -> Iterable[Easel]:
+    """Yield where the canvas stands at each frame."""
+    if stands_still(scene, obj):
+        easel = easel_of(scene, obj, layer)
+        yield from (easel for _ in frames)
+        return
+    now, fraction = scene.frame_current, scene.frame_subframe
+    try:
+        for frame in frames:
+            scene.frame_set(frame)
+            yield easel_of(scene, obj, layer)
+    finally:
+        scene.frame_set(now, subframe=fraction)
+
+
+@dataclass
+class _Strokes:
+    """All strokes of a drawing side by side: `knots` (points, 6) in pixels; the others (strokes,) unless said."""
+
+    knots: NDArray[Any]
+    sizes: NDArray[Any]
+    widths: NDArray[Any]  # (points,)
+    opacities: NDArray[Any]  # (points,)
+    closed: NDArray[Any]
+    materials: NDArray[Any]
+    fill_ids: NDArray[Any]
+    fill_opacities: NDArray[Any]
+    hidden: NDArray[Any]
+
+
+def _draw(target: bpy.types.GreasePencilDrawing, drawing: Drawing, easel: Easel, materials: Materials) -> None:
+    """Write a traced drawing into an empty one of Blender, in bulk."""
+    strokes = _gather(drawing, materials)
+    if not len(strokes.sizes):
+        return
+    target.add_strokes(strokes.sizes.tolist())
+    target.set_types(type="BEZIER", indices=range(len(strokes.sizes)))
+    places = easel.places(strokes.knots.reshape(-1, 2), drawing.width, drawing.height).reshape(-1, 3, 3)
+    scale = easel.units_per_pixel(strokes.knots[:, :2], drawing.width, drawing.height)
+    radii = np.where(strokes.widths > 0, (strokes.widths + _OFF_LINES) / 2 * scale, scale)
+    count, points = len(strokes.sizes), len(strokes.knots)
+    write(target, "position", "FLOAT_VECTOR", "POINT", places[:, 0])
+    write(target, "handle_left", "FLOAT_VECTOR", "POINT", places[:, 1])
+    write(target, "handle_right", "FLOAT_VECTOR", "POINT", places[:, 2])
+    write(target, "handle_type_left", "INT8", "POINT", np.full(points, _FREE))
+    write(target, "handle_type_right", "INT8", "POINT", np.full(points, _FREE))
+    write(target, "radius", "FLOAT", "POINT", radii)
+    write(target, "opacity", "FLOAT", "POINT", strokes.opacities)
+    write(target, "cyclic", "BOOLEAN", "CURVE", strokes.closed)
+    write(target, "material_index", "INT", "CURVE", strokes.materials)
+    write(target, "resolution", "INT", "CURVE", _resolutions(strokes))
+    write(target, "fill_opacity", "FLOAT", "CURVE", strokes.fill_opacities)
+    if fills_belong_to_strokes():
+        write(target, "fill_id", "INT", "CURVE", strokes.fill_ids)
+        write(target, "hide_stroke", "BOOLEAN", "CURVE", strokes.hidden)
+    assert count == len(strokes.closed)
+    target.tag_positions_changed()
+
+
+def _gather(drawing: Drawing, materials: Materials) -> _Strokes:
+    knots, widths, closed, slots, fill_ids = [], [], [], [], []
+    grouped = fills_belong_to_strokes()
+    for number, fill in enumerate(drawing.fills, 1):
+        outlines = [
+            _grown(np.array(outline).reshape(-1, KNOT), -_OFF_FILLS if is_hole else _OFF_FILLS)
+            for is_hole, outline in enumerate(fill.outlines)
+        ]
+        for outline in outlines if grouped else [_with_slits(outlines)]:
+            knots.append(outline)
+            widths.append(np.zeros(len(outline)))
+            closed.append(True)
+            slots.append(materials.for_fill(fill.colour))
+            fill_ids.append(number)
+    for line in drawing.lines:
+        knots.append(np.array(line.knots).reshape(-1, KNOT))
+        widths.append(np.array(line.widths))
+        closed.append(line.closed)
+        slots.append(materials.for_line(line.colour))
+        fill_ids.append(0)
+    sizes = np.array([len(part) for part in knots], np.int32)
+    ids = np.array(fill_ids, np.int32)
+    is_fill = ids > 0
+    return _Strokes(
+        np.concatenate(knots) if knots else np.zeros((0, KNOT)),
+        sizes,
+        np.concatenate(widths) if widths else np.zeros(0),
+        np.repeat(np.where(is_fill, 0.0, 1.0), sizes),
+        np.array(closed, bool),
+        np.array(slots, np.int32),
+        ids,
+        is_fill.astype(np.float32),
+        is_fill,
+    )
+
+
+def _grown(outline: NDArray[Any], by: float) -> NDArray[Any]:
+    """Return a closed outline (n, 6) moved outwards by so many pixels; inwards when negative."""
+    place, arriving, leaving = outline[:, :2], outline[:, :2] - outline[:, 2:4], outline[:, 4:] - outline[:, :2]
+    side = 1.0 if _turns_right(outline) else -1.0
+    before, after = (
+        side * np.stack([way[:, 1], -way[:, 0]], axis=1) / np.maximum(np.linalg.norm(way, axis=1), 1e-9)[:, None]
+        for way in (arriving, leaving)
+    )
+    # At a corner both sides move out, so that the corner itself moves further.
+    middle = before + after
+    shift = by * middle / np.maximum((middle * middle).sum(1) / 2, 0.7)[:, None]
+    return np.concatenate([place + shift, outline[:, 2:4] + shift, outline[:, 4:] + shift], axis=1)
+
+
+def _with_slits(outlines: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Return an outline (n, 6) with its holes led into it by slits without width, the nearest hole first.
+
+    Before Blender 5.2 a fill is one closed stroke; this is how it can have holes.
+    """
+    outer, *holes = outlines
+    while holes:
+        gaps = [np.linalg.norm(outer[:, None, :2] - hole[None, :, :2], axis=2) for hole in holes]
+        nearest = min(range(len(holes)), key=lambda index: float(gaps[index].min()))
+        at, start = np.unravel_index(int(gaps[nearest].argmin()), gaps[nearest].shape)
+        hole = np.roll(holes.pop(nearest), -int(start), axis=0)
+        if _turns_right(hole) == _turns_right(outer):
+            hole = np.roll(hole[::-1][:, [0, 1, 4, 5, 2, 3]], 1, axis=0)
+        out, back = outer[at].copy(), outer[at].copy()
+        into, from_ = hole[0].copy(), hole[0].copy()
+        out[4:], into[2:4] = out[:2], into[:2]  # the slit is straight: handles lie on their points
+        from_[4:], back[2:4] = from_[:2], back[:2]
+        outer = np.concatenate([outer[:at], [out, into], hole[1:], [from_, back], outer[at + 1 :]])
+    return outer
+
+
+def _turns_right(outline: NDArray[Any]) -> bool:
+    x, y = outline[:, 0], outline[:, 1]
+    return bool(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) > 0)
+
+
+def _resolutions(strokes: _Strokes) -> NDArray[Any]:
+    """Return in how many straight bits each piece of each stroke is shown: (strokes,)."""
+    following = np.roll(strokes.knots[:, :2], -1, axis=0)
+    lengths = np.linalg.norm(following - strokes.knots[:, :2], axis=1)
+    ends = np.cumsum(strokes.sizes)
+    lengths[ends - 1] = np.where(
+        strokes.closed,
+        np.linalg.norm(strokes.knots[ends - strokes.sizes, :2] - strokes.knots[ends - 1, :2], axis=1),
+        0,
+    )
+    longest = np.maximum.reduceat(lengths, ends - strokes.sizes)
+    bits: NDArray[Any] = np.clip(np.ceil(longest / _BIT), 2, _MOST_BITS).astype(np.int32)
+    return bits
