@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from .arcs import STRAIGHT, Arc
 from .colour import LIVE_ALPHA, Premultiplied, is_opaque
 from .composing import compose, sample
 from .crumbs import Specks, count_specks, without_crumbs
@@ -38,6 +39,7 @@ class Between:
     motions: tuple[LayeredMotion | FlowMotion, LayeredMotion | FlowMotion] | None
     opaque: bool
     specks: Specks | None
+    arc: Arc = STRAIGHT
 
     def draw(self, time: float) -> Premultiplied:
         """Return the whole picture at `time` (0..1)."""
@@ -45,7 +47,9 @@ class Between:
             return self.start.copy()
         if self.motions is None:
             return cv2.addWeighted(self.start, 1 - time, self.end, time, 0)
-        views = self.motions[0].view(time), self.motions[1].view(1 - time)
+        bend = self.arc.offset(time) / self._scale()
+        offset = float(bend[0]), float(bend[1])
+        views = self.motions[0].view(time, offset), self.motions[1].view(1 - time, offset)
         a = sample(np.ascontiguousarray(self.start[self.box]), views[0])
         b = sample(np.ascontiguousarray(self.end[self.box]), views[1])
         drawn = compose(a, b, views, time, opaque=self.opaque, scale=self._scale())
@@ -59,10 +63,13 @@ class Between:
         return float(max(WORKING_SIDE_PIXELS, *self.start.shape[:2])) / WORKING_SIDE_PIXELS
 
 
-def find_between(start: Premultiplied, end: Premultiplied, *, prefer_regions: bool = False) -> Between:
+def find_between(
+    start: Premultiplied, end: Premultiplied, *, prefer_regions: bool = False, arc: Arc = STRAIGHT
+) -> Between:
     """Solve the motion between two pictures of one size.
 
     prefer_regions: it is known already that this drawing's regions can be understood.
+    arc: how the path of the whole drawing bends.
     """
     height, width = start.shape[:2]
     whole = np.s_[0:height, 0:width]
@@ -71,7 +78,7 @@ def find_between(start: Premultiplied, end: Premultiplied, *, prefer_regions: bo
         return Between(start, end, "hold", whole, None, opaque, None)
     if opaque != is_opaque(end) or not (_can_move(start) and _can_move(end)):
         return Between(start, end, "cross-fade", whole, None, opaque, None)
-    box = _moving_box(start, end, opaque)
+    box = _moving_box(start, end, opaque, arc.reach)
     scale = min(1.0, WORKING_SIDE_PIXELS / max(height, width))
     a, b = (_shrunk(np.ascontiguousarray(key[box]), scale) for key in (start, end))
     still = opaque and box != whole
@@ -82,7 +89,7 @@ def find_between(start: Premultiplied, end: Premultiplied, *, prefer_regions: bo
     size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
     sized = replace(motions[0], size=size), replace(motions[1], size=size)
     specks = None if opaque else count_specks(start, end)
-    return Between(start, end, method, box, sized, opaque, specks)
+    return Between(start, end, method, box, sized, opaque, specks, arc)
 
 
 def _can_move(pixels: Premultiplied) -> bool:
@@ -94,13 +101,13 @@ def _can_move(pixels: Premultiplied) -> bool:
     return drawn >= SMALLEST_DRAWING_PIXELS and float(np.max(deviation)) >= 0.5
 
 
-def _moving_box(start: Premultiplied, end: Premultiplied, opaque: bool) -> Box:
+def _moving_box(start: Premultiplied, end: Premultiplied, opaque: bool, reach: int) -> Box:
     """Return the part of the picture in which anything can happen, with room around it for arcs."""
     height, width = start.shape[:2]
     busy = (start != end).any(axis=-1) if opaque else np.maximum(start[..., 3], end[..., 3]) > 0
     rows, columns = np.flatnonzero(busy.any(axis=1)), np.flatnonzero(busy.any(axis=0))
     tall, wide = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
-    room = 24 + (max(tall, wide) // 5 if not opaque else max(tall, wide) // 12)
+    room = 24 + reach + (max(tall, wide) // 5 if not opaque else max(tall, wide) // 12)
     box = np.s_[
         int(max(rows[0] - room, 0)) : int(min(rows[-1] + room + 1, height)),
         int(max(columns[0] - room, 0)) : int(min(columns[-1] + room + 1, width)),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .colour import LIVE_ALPHA, Premultiplied
 from .features import WORST_COST, Features, flow_channel, match_cost
-from .view import Map, Mask, View, nearest_true, pixel_grid
+from .view import NO_OFFSET, Map, Mask, View, nearest_true, pixel_grid
 
 #: (height, width, 2) float32: displacement in pixels, x then y.
 Flow = NDArray[Any]
@@ -70,11 +70,12 @@ class FlowMotion:
         backdrop = np.ones_like(live) if opaque else None
         return FlowMotion(flow, confidence, hidden, backdrop, sources[order], live.shape)
 
-    def view(self, fraction: float) -> View:
+    def view(self, fraction: float, offset: tuple[float, float] = NO_OFFSET) -> View:
         """Return what the key shows at that fraction of the way; see `Motion`."""
         height, width = self.confidence.shape
         x, y = pixel_grid(height, width)
-        moved = (self.flow * np.float32(fraction)).reshape(-1, 2)[self.sources]
+        paths = (self.flow * np.float32(fraction) + np.array(offset, np.float32)).reshape(-1, 2)
+        moved = paths[self.sources]
         column = np.rint(x.ravel()[self.sources] + moved[:, 0]).astype(np.intp)
         row = np.rint(y.ravel()[self.sources] + moved[:, 1]).astype(np.intp)
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
@@ -86,12 +87,12 @@ class FlowMotion:
             height, width = self.size
             empty = np.zeros(self.size, np.bool_)
             return View(*pixel_grid(height, width), empty, empty.astype(np.float32), empty, empty)
-        displacement = (self.flow * np.float32(fraction)).reshape(-1, 2)[source.reshape(hit.shape)[nearest]]
+        displacement = paths[source.reshape(hit.shape)[nearest]]
         for _ in range(2):  # the scatter is exact to half a pixel; following the flow back makes it exact
             displacement = cv2.remap(
                 self.flow, x - displacement[..., 0], y - displacement[..., 1], cv2.INTER_LINEAR,
                 borderMode=cv2.BORDER_REPLICATE,
-            ) * np.float32(fraction)  # fmt: skip
+            ) * np.float32(fraction) + np.array(offset, np.float32)  # fmt: skip
         closed = cv2.morphologyEx(hit.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
         carried = cv2.remap(
             np.dstack([self.confidence, self.hidden]).astype(np.float32),

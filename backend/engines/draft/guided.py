@@ -11,8 +11,9 @@ import numpy as np
 
 from ...job import Settings
 from .. import Interval, Report
+from .arcs import Waypoint, arc_between, waypoint
 from .between import WORKING_SIDE_PIXELS, Between, find_between
-from .colour import Gray, Premultiplied, is_opaque
+from .colour import Gray, Premultiplied, is_opaque, premultiply
 from .inking import can_ink, ink
 from .lines import strokes
 from .snapping import snap
@@ -48,7 +49,9 @@ def follow_guides(
     start: Premultiplied, end: Premultiplied, interval: Interval, settings: Settings, report: Report
 ) -> list[Stretch]:
     """Return the stretches of a segment in order of time; guides that cannot be followed are reported."""
-    whole = find_between(start, end)
+    beyond = _beyond(interval, start.shape) if settings.arcs else (None, None)
+    ends = [waypoint(0.0, start), waypoint(1.0, end)] if settings.arcs else [None, None]
+    whole = find_between(start, end, arc=arc_between(beyond[0], ends[0], ends[1], beyond[1]))
     strength = min(1.0, settings.guide_strength / FULL_STRENGTH)
     keys: list[tuple[float, Premultiplied]] = [(0.0, start)]
     if strength > 0:
@@ -69,10 +72,24 @@ def follow_guides(
     if len(keys) == 1:
         return [Stretch(0.0, 1.0, whole)]
     keys.append((1.0, end))
+    understood = whole.opaque and whole.method == "regions"
+    way = [waypoint(time, key) if settings.arcs else None for time, key in keys]
+    along = [beyond[0], *way, beyond[1]]
     return [
-        Stretch(t0, t1, find_between(a, b, prefer_regions=whole.opaque and whole.method == "regions"))
-        for (t0, a), (t1, b) in pairwise(keys)
-    ]
+        Stretch(
+            t0, t1, find_between(a, b, prefer_regions=understood, arc=arc_between(*along[index : index + 4]))
+        )
+        for index, ((t0, a), (t1, b)) in enumerate(pairwise(keys))
+    ]  # fmt: skip
+
+
+def _beyond(interval: Interval, shape: tuple[int, ...]) -> tuple[Waypoint | None, Waypoint | None]:
+    """Return where the drawing is at the keys outside the segment."""
+    before, after = (
+        waypoint(key.time, premultiply(key.picture)) if key is not None and key.picture.shape == shape else None
+        for key in (interval.before, interval.after)
+    )
+    return before, after
 
 
 def guided_key(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .affine import Affine, after, inverse, transform
 from .labelling import resized
 from .paths import Paths
-from .view import Map, Mask, View, pixel_grid
+from .view import NO_OFFSET, Map, Mask, View, pixel_grid
 
 #: Mask levels: sure of it, the soft rim of a silhouette, and a margin that only closes gaps.
 _CORE, _RIM, _MARGIN = 255, 150, 60
@@ -68,7 +68,7 @@ class LayeredMotion:
     backdrop: int | None
     size: tuple[int, int]
 
-    def view(self, fraction: float) -> View:
+    def view(self, fraction: float, offset: tuple[float, float] = NO_OFFSET) -> View:
         """Return what the key shows at that fraction of the way; see `Motion`."""
         height, width = self.size
         work_height, work_width = self.confidence.shape
@@ -84,6 +84,8 @@ class LayeredMotion:
             forward = placed[layer.number]
             if not self.from_start:
                 forward = after(forward, inverse(self.paths.parts[layer.number].motion))
+            if layer.number != self.backdrop:
+                forward = forward + np.array([[0, 0, offset[0]], [0, 0, offset[1]]])
             box = self._landing(layer, forward, factor_x, factor_y)
             if box is None:
                 continue

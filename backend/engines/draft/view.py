@@ -34,11 +34,18 @@ class View:
     backdrop: Mask | None
 
 
+#: No bend of the path.
+NO_OFFSET = (0.0, 0.0)
+
+
 class Motion(Protocol):
     """How one key moves towards the other."""
 
-    def view(self, fraction: float) -> View:
-        """Return what the key shows when it has gone `fraction` (0..1) of the way."""
+    def view(self, fraction: float, offset: tuple[float, float] = NO_OFFSET) -> View:
+        """Return what the key shows when it has gone `fraction` (0..1) of the way.
+
+        offset: (x, y) in working pixels, by which everything drawn is off its own path.
+        """
 
 
 @lru_cache(maxsize=8)
