@@ -23,6 +23,7 @@ from .engines import (
 )
 from .errors import Cancelled, UserError
 from .job import Easing, Settings
+from .weights_command import add_weights_command
 
 if TYPE_CHECKING:
     from .run import Listen
@@ -99,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="tell what works on this machine", allow_abbrev=False)
     doctor.set_defaults(command=_doctor)
+    add_weights_command(commands)
     return parser
 
 

@@ -10,15 +10,19 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+_SILENCE_SECONDS = 3.0
+
 
 @dataclass
 class Web:
     """What is served and how. Every path starts with a slash.
 
-    headers: further headers of a path. broken: path -> status instead of the content. cut: path -> how many bytes
-    to send before the connection drops, once for each number. ranges: whether a part may be asked for. lie: path ->
-    a Content-Length that is not true. pause_seconds: before each block of `block` bytes. clock_seconds: how wrong
-    the server's clock is. requests: (path, range header) of all requests, in order.
+    headers: further headers of a path. moved: path -> the address that it redirects to. broken: path -> status
+    instead of the content. cut: path -> how many bytes to send before the connection drops, once for each number.
+    stall: the same, but then it only falls silent. lie: path -> a Content-Length that is not true. ranges: whether
+    a part may be asked for. no_head: paths that may only be fetched, not asked about. pause_seconds: before each
+    block of `block` bytes. clock_seconds: how wrong the server's clock is. requests: (path, range header) of all
+    requests, in order.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -26,8 +30,10 @@ class Web:
     moved: dict[str, str] = field(default_factory=dict)
     broken: dict[str, int] = field(default_factory=dict)
     cut: dict[str, list[int]] = field(default_factory=dict)
+    stall: dict[str, list[int]] = field(default_factory=dict)
     lie: dict[str, int] = field(default_factory=dict)
     ranges: bool = True
+    no_head: set[str] = field(default_factory=set)
     pause_seconds: float = 0.0
     block: int = 1 << 16
     clock_seconds: float = 0.0
@@ -62,9 +68,11 @@ def serve(web: Web | None = None) -> Iterator[Web]:
             asked = self.headers.get("Range", "")
             web.requests.append((self.path, asked))
             if self.path in web.moved:
-                self._head(302, 0, {"Location": web.moved[self.path]})
+                self._head(302, 0, {"Location": web.moved[self.path]} | web.headers.get(self.path, {}))
                 return
             status = web.broken.get(self.path, 200 if self.path in web.files else 404)
+            if not with_content and self.path in web.no_head:
+                status = 403
             if status != 200:
                 self._head(status, 0, {})
                 return
@@ -81,7 +89,9 @@ def serve(web: Web | None = None) -> Iterator[Web]:
                         return
                     status = 206
                     extra["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-            self._head(status, web.lie.get(self.path, len(content) - start), extra)
+            self._head(
+                status, web.lie.get(self.path, len(content) - start) if with_content else len(content), extra
+            )
             if with_content:
                 self._send(content[start:])
 
@@ -96,6 +106,12 @@ def serve(web: Web | None = None) -> Iterator[Web]:
             if cuts:
                 content = content[: cuts.pop(0)]
                 self.close_connection = True
+            stalls = web.stall.get(self.path)
+            if stalls:
+                self.wfile.write(content[: stalls.pop(0)])
+                time.sleep(_SILENCE_SECONDS)
+                self.close_connection = True
+                return
             try:
                 for start in range(0, len(content), web.block):
                     time.sleep(web.pause_seconds)
