@@ -6,11 +6,16 @@ what differs. Field names follow the published configuration where it has one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from ...errors import UserError
+
+#: Every group norm of the model splits its channels into as many groups.
+NORM_GROUPS = 32
 
 PUBLISHED = Path(__file__).with_name("tooncrafter_512.yaml")
 
@@ -183,7 +188,7 @@ def parse_configuration(text: str, *, called: str = "the model configuration") -
         merged = OmegaConf.merge(
             OmegaConf.structured(Configuration), OmegaConf.load(PUBLISHED), OmegaConf.create(text)
         )
-        return cast(Configuration, OmegaConf.to_object(merged))
+        configuration = cast(Configuration, OmegaConf.to_object(merged))
     except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
@@ -191,6 +196,43 @@ def parse_configuration(text: str, *, called: str = "the model configuration") -
             f"“{called}” is not a configuration of this model: {reason}",
             f"It may name only what {PUBLISHED.name} names.",
         ) from error
+    for fault in _faults(configuration):
+        raise UserError(
+            "configuration-unreadable",
+            f"“{called}” describes no model that can be built: {fault}.",
+            f"Compare it with {PUBLISHED.name}.",
+        )
+    return configuration
+
+
+def _faults(configuration: Configuration) -> Iterator[str]:
+    """Say which sizes make no sense, alone or together."""
+    for name, value in _leaves("", asdict(configuration)):
+        may_be_zero = isinstance(value, float) or name.startswith("autoencoder.attn_level")
+        if not math.isfinite(value) or value < 0 or (value == 0 and not may_be_zero):
+            yield f"{name} is {value}"
+    for name in ("unet", "sketch_encoder"):
+        sizes: UNetConfiguration | SketchEncoderConfiguration = getattr(configuration, name)
+        if sizes.model_channels % NORM_GROUPS or sizes.model_channels % sizes.num_head_channels:
+            yield f"{name}.model_channels is no multiple of {NORM_GROUPS} and of num_head_channels"
+        if not sizes.channel_mult:
+            yield f"{name}.channel_mult is empty"
+    if configuration.autoencoder.ch % NORM_GROUPS or not configuration.autoencoder.ch_mult:
+        yield f"autoencoder.ch is no multiple of {NORM_GROUPS}, or ch_mult is empty"
+    if configuration.frames < 2:
+        yield "a clip of fewer than two frames has no two keys"
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, float]]:
+    """Return every number below `value` with its dotted name."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _leaves(f"{name}.{key}" if name else key, part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _leaves(name, part)
+    else:
+        yield name, value
 
 
 def configuration_yaml(configuration: Configuration) -> str:

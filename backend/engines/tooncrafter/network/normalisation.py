@@ -7,14 +7,14 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-GROUPS = 32
+from ..configuration import NORM_GROUPS
 
 
 class GroupNorm(nn.GroupNorm):
     """Group norm over 32 groups of channels; any number of axes after (batch, channels)."""
 
     def __init__(self, channels: int, eps: float = 1e-5) -> None:
-        super().__init__(GROUPS, channels, eps=eps)
+        super().__init__(NORM_GROUPS, channels, eps=eps)
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise (batch, channels, …); keeps shape and dtype."""
@@ -30,7 +30,7 @@ class ClipGroupNorm(nn.GroupNorm):
     """
 
     def __init__(self, channels: int, eps: float = 1e-5) -> None:
-        super().__init__(GROUPS, channels, eps=eps)
+        super().__init__(NORM_GROUPS, channels, eps=eps)
 
     def scale_and_shift(self, clip: Tensor) -> tuple[Tensor, Tensor]:
         """Return float32 (channels, 1, 1) each; the normalised clip is `clip * scale + shift`.
