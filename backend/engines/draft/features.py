@@ -45,8 +45,8 @@ def features(pixels: Premultiplied) -> Features:
 def match_cost(a: Features, b: Features, window: int) -> Map:
     """Return the mean mismatch (0..WORST_COST) of two feature pictures in a window of that many pixels."""
     difference = cv2.transform(cv2.absdiff(a, b), _CHANNEL_WEIGHTS)
-    capped = np.minimum(difference, WORST_COST)
-    return np.asarray(cv2.blur(capped, (window, window)), np.float32)
+    capped = np.minimum(difference, np.uint8(WORST_COST))
+    return cv2.boxFilter(capped, cv2.CV_32F, (window, window))
 
 
 def flow_channel(seen: Features) -> Gray:

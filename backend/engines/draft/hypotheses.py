@@ -131,8 +131,7 @@ def _region_pair(a: Regions, b: Regions, shape_a: Shapes, shape_b: Shapes, i: in
         guesses = [0.0, turn, turn + np.pi]
     else:
         guesses = [0.0, 0.6, -0.6]
-    tree = cKDTree(outline_b)
-    fits = [_fit_contour(outline_a, outline_b, tree, about(rotation(g), start, end)) for g in guesses]
+    fits = [_fit_contour(outline_a, outline_b, about(rotation(g), start, end)) for g in guesses]
     fits.sort(key=lambda fit: fit[0] + 0.15 * abs(angle(fit[1])))
     found.append(fits[0][1])
     if fits[1][0] + 0.15 * abs(angle(fits[1][1])) < 1.5 * (fits[0][0] + 0.15 * abs(angle(fits[0][1]))) + 0.5:
@@ -140,30 +139,36 @@ def _region_pair(a: Regions, b: Regions, shape_a: Shapes, shape_b: Shapes, i: in
     return found
 
 
-def _fit_contour(start: Points, end: Points, end_tree: cKDTree, guess: Affine) -> tuple[float, Affine]:
+def _fit_contour(start: Points, end: Points, guess: Affine) -> tuple[float, Affine]:
     """Iterative closest point: (mean distance both ways, motion); affine where that fits clearly better."""
     motion = guess
     for _ in range(8):
-        distance, nearest = end_tree.query(transform(motion, start))
+        squared = _squared_distances(transform(motion, start), end)
+        nearest = squared.argmin(axis=1)
+        distance = np.sqrt(squared[np.arange(len(start)), nearest])
         weights = 1 / (1 + (distance / (np.median(distance) + 1)) ** 2)
         motion = fit_similarity(start, end[nearest], weights)
-    distance, nearest = end_tree.query(transform(motion, start))
-    error = _misfit(start, end, end_tree, motion)
+    squared = _squared_distances(transform(motion, start), end)
+    error = _misfit(squared)
     if len(start) >= 12:
-        sheared = fit_affine(start, end[nearest])
+        sheared = fit_affine(start, end[squared.argmin(axis=1)])
         scales = np.linalg.svd(sheared[:, :2], compute_uv=False)
         if scales[0] < 2.2 and scales[1] > 0.4 and np.linalg.det(sheared[:, :2]) > 0:
-            sheared_error = _misfit(start, end, end_tree, sheared)
+            sheared_error = _misfit(_squared_distances(transform(sheared, start), end))
             if sheared_error < 0.75 * error:
                 return sheared_error, sheared
     return error, motion
 
 
-def _misfit(start: Points, end: Points, end_tree: cKDTree, motion: Affine) -> float:
-    moved = transform(motion, start)
-    forth, _ = end_tree.query(moved)
-    back, _ = cKDTree(moved).query(end)
-    return float(forth.mean() + back.mean()) / 2
+def _squared_distances(a: Points, b: Points) -> Points:
+    """Return (len(a), len(b)) squared distances; outlines are short, so that all pairs are faster than a tree."""
+    squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
+    return np.asarray(np.maximum(squared, 0))
+
+
+def _misfit(squared: Points) -> float:
+    """Return the mean distance to the nearest point, both ways."""
+    return float(np.sqrt(squared.min(axis=1)).mean() + np.sqrt(squared.min(axis=0)).mean()) / 2
 
 
 def _neighbourhoods(shape_a: Shapes, shape_b: Shapes, pairs: list[tuple[int, int]]) -> list[Affine]:
