@@ -30,6 +30,19 @@ def _modules() -> tuple[ModuleType, ...]:
         properties,
         prospect,
         watching,
+        weights_page,
     )
 
-    return preferences, properties, home, job_folders, watching, prospect, operators, installing, panels, commands
+    return (
+        preferences,
+        properties,
+        home,
+        job_folders,
+        watching,
+        prospect,
+        operators,
+        installing,
+        weights_page,
+        panels,
+        commands,
+    )

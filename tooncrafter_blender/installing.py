@@ -74,7 +74,8 @@ class INBETWEEN_OT_remove_level(_OnLevel, bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
         """Ask first."""
-        return context.window_manager.invoke_confirm(self, event)  # type: ignore[return-value]
+        assert context.window_manager
+        return context.window_manager.invoke_confirm(self, event)
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Delete it."""
@@ -109,6 +110,7 @@ class INBETWEEN_OT_copy_report(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Put it on the clipboard."""
+        assert context.window_manager
         context.window_manager.clipboard = reporting.report(preferences.current())
         self.report({"INFO"}, "The report is on the clipboard.")
         return DONE

@@ -12,6 +12,7 @@ from . import environment, preferences
 from .installing import INBETWEEN_OT_copy_report, INBETWEEN_OT_install, INBETWEEN_OT_remove_level
 from .jobs import queue
 from .setup_view import ALLOW_ONLINE, draw_setup
+from .weights_page import draw_weights
 from .wrapped_text import draw_text
 
 _TITLES = {Level.CORE: "Draft engine", Level.DIFFUSION: "ToonCrafter engine"}
@@ -21,6 +22,7 @@ _SIZES = {Level.CORE: "0.4 GB", Level.DIFFUSION: "1 to 6 GB"}
 def draw(page: bpy.types.AddonPreferences, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Lay out the page."""
     _draw_engines(page, layout.box(), context)
+    draw_weights(page, layout.box(), context)
     column = layout.column()
     column.use_property_split = True
     column.prop(page, "backend_python", placeholder="Private environment")

@@ -21,11 +21,13 @@ class Preferences:
     """A snapshot. backend_python: interpreter of the backend, "" for the private environment.
 
     jobs_folder: where jobs are kept, "" for beside the .blend file. torch_build: a `TorchBuild`.
+    weights_mirror: address to fetch the model from, "" for where its authors published it.
     """
 
     backend_python: str = ""
     jobs_folder: str = ""
     torch_build: str = TorchBuild.AUTO
+    weights_mirror: str = ""
 
 
 def current() -> Preferences:
@@ -35,7 +37,7 @@ def current() -> Preferences:
     if addon is None or addon.preferences is None:
         return Preferences()
     chosen = addon.preferences
-    return Preferences(chosen.backend_python, chosen.jobs_folder, chosen.torch_build)
+    return Preferences(chosen.backend_python, chosen.jobs_folder, chosen.torch_build, chosen.weights_mirror)
 
 
 class InbetweenPreferences(bpy.types.AddonPreferences):
@@ -47,6 +49,7 @@ class InbetweenPreferences(bpy.types.AddonPreferences):
         backend_python: str
         jobs_folder: str
         torch_build: str
+        weights_mirror: str
     else:
         backend_python: StringProperty(
             name="Backend Python",
@@ -65,6 +68,10 @@ class InbetweenPreferences(bpy.types.AddonPreferences):
             description="Build of PyTorch for the ToonCrafter engine. Automatic asks the graphics card's driver",
             items=_TORCH_BUILDS,
             default=TorchBuild.AUTO,
+        )
+        weights_mirror: StringProperty(
+            name="Mirror",
+            description="Address of a mirror with the same paths, to fetch the model from instead of its publisher",
         )
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from .jobs import queue
@@ -25,5 +27,5 @@ def draw_remedy(layout: bpy.types.UILayout, code: str) -> None:
     if code == "online-access-off":
         layout.operator(ALLOW_ONLINE, icon="URL")
     elif code in ("backend-missing", "environment-broken", "worker-not-started"):
-        opening = layout.operator("preferences.addon_show", text="Open Preferences", icon="PREFERENCES")
+        opening: Any = layout.operator("preferences.addon_show", text="Open Preferences", icon="PREFERENCES")
         opening.module = EXTENSION

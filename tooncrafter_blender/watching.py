@@ -14,6 +14,7 @@ import bpy
 
 from ..backend.errors import UserError
 from . import job_folders
+from .errand import errand
 from .home import find_scene, is_open
 from .jobs import Entry, State, queue
 from .results import import_result
@@ -60,10 +61,10 @@ def _tick() -> float | None:
             if entry.state is State.DONE:
                 _arrived[entry.job.id] = time.monotonic()
         _bring_in()
-        if changed or queue.setup.running:
+        if changed or queue.setup.running or errand.running:
             redraw()
             _tell_status()
-        if not queue.busy and not queue.setup.running and not _arrived:
+        if not (queue.busy or queue.setup.running or errand.running or _arrived):
             redraw()
             return None
     except Exception:
@@ -134,11 +135,13 @@ def _tell_status() -> None:
 def register() -> None:
     """End the worker when Blender ends."""
     atexit.register(queue.close)
+    atexit.register(errand.close)
 
 
 def unregister() -> None:
     """End the worker now; jobs stay on disk."""
     atexit.unregister(queue.close)
+    atexit.unregister(errand.close)
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     _arrived.clear()

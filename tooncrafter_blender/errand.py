@@ -1,0 +1,110 @@
+"""Fetching or taking over the model's weights in a process of the backend, as the preferences follow it.
+
+Knows nothing of Blender.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from .worker_process import worker_variables
+
+_PREFIX = "tooncrafter: "
+_PATIENCE_SECONDS = 3.0
+
+
+class Errand:
+    """One run of `tooncrafter weights` at a time. Every method but `close` returns at once."""
+
+    def __init__(self) -> None:
+        self.words = ""
+        self.fraction = 0.0
+        #: Why the last one failed, "" if it did not.
+        self.problem = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread: threading.Thread | None = None
+        self._cancelled = False
+
+    @property
+    def running(self) -> bool:
+        """Whether one is under way."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def begin(self, python: Path, root: Path, arguments: Sequence[str]) -> None:
+        """Run `tooncrafter weights ARGUMENTS` unless one is under way. root: the folder that holds `backend`."""
+        if self.running:
+            return
+        self.words, self.fraction, self.problem, self._cancelled = "Starting", 0.0, "", False
+        command = [str(python), "-P", "-X", "utf8", "-m", "backend", "weights", *arguments, "--json"]
+        self._thread = threading.Thread(target=self._run, args=(command, root), name="weights", daemon=True)
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """End it; what is downloaded is kept."""
+        self._cancelled = True
+        if process := self._process:
+            with contextlib.suppress(OSError):
+                process.terminate()
+
+    def close(self) -> None:
+        """End it and wait until it has ended, at most a few seconds."""
+        self.cancel()
+        if thread := self._thread:
+            thread.join(_PATIENCE_SECONDS)
+
+    def _run(self, command: list[str], root: Path) -> None:
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=worker_variables(root),
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        except OSError as error:
+            self.problem = f"“{command[0]}” could not be started: {error.strerror}."
+            return
+        self._process = process
+        assert process.stdout and process.stderr
+        said: list[bytes] = []
+        listener = threading.Thread(target=lambda: said.extend(process.stderr or ()), daemon=True)
+        listener.start()
+        if self._cancelled:
+            process.terminate()
+        self._follow(process.stdout)
+        code = process.wait()
+        listener.join(_PATIENCE_SECONDS)
+        if code and not self._cancelled:
+            last = said[-1].decode("utf-8", "replace").strip() if said else f"It ended with exit code {code}."
+            self.problem = last.removeprefix(_PREFIX)
+
+    def _follow(self, stdout: IO[bytes]) -> None:
+        for line in stdout:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                event = json.loads(line)
+                match event["event"]:
+                    case "download":
+                        self.fraction = event["done"] / event["of"]
+                        left = f", {_duration(event['seconds_left'])} left" if event["seconds_left"] >= 0 else ""
+                        amounts = f"{event['done'] / 1e9:.2f} of {event['of'] / 1e9:.2f} GB"
+                        self.words = f"Downloading: {amounts}, {event['rate'] / 1e6:.1f} MB/s{left}"
+                    case "import":
+                        self.fraction = event["share"]
+                        self.words = str(event["doing"]).capitalize()
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+#: The one errand of this Blender.
+errand = Errand()
