@@ -7,7 +7,7 @@ import bpy
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import environment, panels, preferences
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import queue
 
-from tests.blender.conftest import ADDON
+from examples.checkout import ADDON
 
 HANDLERS = ("load_post", "save_pre", "save_post", "undo_post", "redo_post", "depsgraph_update_post")
 

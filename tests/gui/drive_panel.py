@@ -88,19 +88,27 @@ def build() -> bpy.types.Object:
     scene = bpy.context.window_manager.windows[0].scene
     for obj in list(scene.objects):
         bpy.data.objects.remove(obj)
-    scene.render.resolution_x, scene.render.resolution_y, scene.render.fps = 960, 540, 24
-    scene.frame_start, scene.frame_end = 1, 25
+    scene.render.resolution_x, scene.render.resolution_y, scene.render.fps = 1280, 720, 24
+    scene.frame_start, scene.frame_end = 1, 49
     drawing.new_camera(scene, 12.0)
     obj = drawing.new_object(scene, "Creature")
     layer = drawing.new_layer(obj, "Art")
-    poses = {1: (-3.5, -1.4, 2.2, 1.5, 0.1), 13: (0.0, 1.3, 1.7, 2.2, -0.15), 25: (3.5, -1.4, 2.2, 1.5, -0.1)}
+    poses = {1: (-3.5, -1.4, 2.2, 1.5, 0.1), 25: (0.0, 1.3, 1.7, 2.2, -0.15), 49: (3.5, -1.4, 2.2, 1.5, -0.1)}
     for frame, pose in poses.items():
         drawing.draw(obj, layer, frame, creature(*pose)).select = True
     view_layer = driver.window().view_layer
     view_layer.objects.active = obj
     obj.select_set(True)
-    scene.frame_set(5)
+    scene.frame_set(9)
     return obj
+
+
+def move_key(old: int, new: int) -> None:
+    """Move a key of the creature, with all keys selected afterwards."""
+    frames = bpy.data.objects["Creature"].data.layers[0].frames
+    frames.move(old, new)
+    for key in frames:
+        key.select = True
 
 
 def open_tab(view: bpy.types.Area) -> Story:
@@ -177,14 +185,14 @@ def story() -> Story:
         assert len(references()) == count, (operator, count)
     scene = driver.window().scene
     assert "Creature" in bpy.data.objects
-    for frame in (8, 18):
+    for frame in (15, 33):
         scene.frame_set(frame)
         yield 2.0
         screenshot(f"reference_{frame}", look())
 
     say("a cancelled job is retried")
     scene.render.resolution_x, scene.render.resolution_y = 1280, 720
-    bpy.data.objects["Creature"].data.layers[0].frames.move(25, 600)  # work for minutes
+    move_key(49, 900)  # work for minutes
     yield 1.0
     driver.click(*button(view, GENERATE))
     yield from wait_until(lambda: len(queue.entries) == 2, 60)
@@ -194,7 +202,7 @@ def story() -> Story:
     yield from wait_until(lambda: entry.cancelling or not entry.busy, 10)
     say("cancelling")
     yield from wait_until(lambda: not entry.busy, 120)
-    assert entry.state is states.CANCELLED
+    assert entry.state is states.CANCELLED, (entry.state, entry.sentence, entry.hint)
     finished = len(entry.finished)
     assert finished < len(entry.job.wanted)
     yield 1.0
@@ -216,7 +224,7 @@ def story() -> Story:
     screenshot("panel_failed", look())
 
     say("another file is opened while a job runs")
-    bpy.data.objects["Creature"].data.layers[0].frames.move(600, 25)
+    move_key(900, 49)
     with bpy.context.temp_override(window=driver.window()):
         bpy.ops.inbetween.generate()
     entry = queue.entries[-1]
