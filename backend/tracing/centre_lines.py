@@ -21,6 +21,7 @@ Array = NDArray[Any]
 _STEP = 0.25
 #: Bends sharper than this, in 1/pixels, are corners or noise; they are led back no further.
 _SHARPEST_BEND = 0.3
+_SMALLEST_RING = 6
 #: Lines are painted on a grid this many times finer to see what they leave out; fewer pixels are no matter.
 _FINE, _FEWEST_MISSING = 4, 4
 #: Widths that differ by less than this share, or this many pixels, are one pen held steadily.
@@ -134,6 +135,8 @@ def measure(cover: Array, path: Path, pen: int) -> CentreLine | None:
     if not path.closed:
         line = _with_ends(cover, line, points, path.tied)
     line = spaced(line, 1.0, closed=path.closed)
+    if len(line) < (_SMALLEST_RING if path.closed else 2):
+        return None
     line[:, :2] = unshrunk(smoothed(line[:, :2], 1.0, closed=path.closed), closed=path.closed)
     return CentreLine(line[:, :2], _steady(line[:, 2], closed=path.closed), path.closed)
 

@@ -110,10 +110,13 @@ def find_palette(keys: Sequence[Array], others: Sequence[Array] = ()) -> Palette
     for group in (keys, others):
         flat, thin, noises = _votes(group)
         noise = max(noise, *noises, 0.0)
-        tolerance = tolerance_for(max(noises, default=0.0))
-        areas += [c for c in _crowds(flat, tolerance) if not _close(c, [*areas, *lines], 1.5 * _CLOSE)]
-        new = [c for c in _crowds(thin, tolerance) if not _close(c, [*areas, *lines], 1.5 * _CLOSE)]
-        lines += _unmixed(areas, lines, new)
+        known = [*areas, *lines]
+        plain = [c for c in _crowds(flat) if not _close(c, known, 1.5 * _CLOSE)]
+        known += plain
+        new = _unmixed([c for c in _crowds(thin) if not _close(c, known, 1.5 * _CLOSE)], known, 1.5 * _CLOSE)
+        # Blur makes the rim of a line in an area of nearly its colour look flat as well.
+        areas += _unmixed(plain, [*areas, *lines, *new], 0.5 * _CLOSE)
+        lines += new
     found = (areas + lines)[:MOST_COLOURS] or [_middle([*keys, *others])]
     return Palette(np.array(found, np.float32), tolerance_for(noise))
 
@@ -142,7 +145,7 @@ def _votes(pictures: Sequence[Array]) -> tuple[Array, Array, list[float]]:
     return np.concatenate(flats), np.concatenate(thins), noises
 
 
-def _crowds(votes: Array, tolerance: float) -> list[Array]:
+def _crowds(votes: Array) -> list[Array]:
     """Return the colours that votes (n, 4) crowd around, the most crowded first."""
     steps = np.minimum(votes * 0.25 + 0.5, 63).astype(np.int32)
     packed = (steps[:, 0] << 18) | (steps[:, 1] << 12) | (steps[:, 2] << 6) | steps[:, 3]
@@ -169,19 +172,18 @@ def _close(colour: Array, others: Sequence[Array], distance: float) -> bool:
     return any(np.linalg.norm(colour - other) < distance for other in others)
 
 
-def _unmixed(areas: Sequence[Array], lines: Sequence[Array], new: Sequence[Array]) -> list[Array]:
-    """Return those new line colours that lie between no area's colour and another colour."""
-    everything = [*areas, *lines, *new]
+def _unmixed(new: Sequence[Array], known: Sequence[Array], distance: float) -> list[Array]:
+    """Return those new colours that lie not within `distance` of the way between two others, one of them known."""
 
     def is_mix(colour: Array) -> bool:
-        for area in areas:
-            for other in everything:
-                across = other - area
+        for one in known:
+            for other in (*known, *new):
+                across = other - one
                 length = float(across @ across)
-                if other is colour or length < 1:
+                if colour is one or colour is other or length < 1:
                     continue
-                share = float((colour - area) @ across) / length
-                if 0.05 < share < 0.97 and np.linalg.norm(colour - area - share * across) < 1.5 * _CLOSE:
+                share = float((colour - one) @ across) / length
+                if 0.05 < share < 0.97 and np.linalg.norm(colour - one - share * across) < distance:
                     return True
         return False
 

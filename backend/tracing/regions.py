@@ -177,11 +177,14 @@ def _rings(field: Array) -> Iterator[list[Array]]:
 
 def outline_patches(patches: Array, colour: int) -> list[Region]:
     """Return as areas of one colour what `patches` (height, width) covers."""
-    if not (patches > 0.5).any():
+    rows, columns = np.nonzero(patches)
+    if not len(rows):
         return []
+    top, left = int(rows.min()), int(columns.min())
+    crop = patches[top : int(rows.max()) + 1, left : int(columns.max()) + 1]
     regions = []
-    for ring, *_ in _rings(np.pad(patches, 1)):
-        ring = ring - 0.5
+    for ring, *_ in _rings(np.pad(crop, 1)):
+        ring = ring + np.array([left, top]) - 0.5
         if _area(ring) >= _SPECK:
             points = spaced(ring[:-1], 1.0, closed=True)
             points = unshrunk(smoothed(points, 0.8, closed=True), closed=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,14 @@ from .. import messages
 from ..errors import Cancelled, UserError
 from ..job import Job, folder_refused, frame_path, read_job, resolve
 from ..pictures import read_picture
-from ..strokes import read_drawing, write_drawing
+from ..strokes import Drawing, read_drawing, write_drawing
 from .tracer import Tracer
 
 Array = NDArray[Any]
 
 #: Raised when the same picture would give other strokes.
 _TRACER_VERSION = 1
+_THREADS = max(1, min(os.cpu_count() or 1, 4))
 #: So many keys, and so many in-betweens, are looked at for their colours.
 _EXAMPLES = 6
 
@@ -32,7 +35,7 @@ def trace_job(
 ) -> int:
     """Trace every in-between of the job that is drawn and not traced yet; return how many were traced now.
 
-    listen: hears the stage and progress. is_cancelled: asked before each drawing. Raises UserError or Cancelled;
+    listen: hears the stage and progress. is_cancelled: asked every few drawings. Raises UserError or Cancelled;
     finished strokes stay.
     """
     job = read_job(folder)
@@ -42,15 +45,22 @@ def trace_job(
         return 0
     listen(messages.Stage(job.id, "Tracing"))
     tracer = Tracer(_keys(folder, job), [_picture(frame_path(folder, frame)) for frame in _some(list(sources))])
-    for done, frame in enumerate(missing, 1):
-        if is_cancelled():
-            raise Cancelled
-        drawing = tracer.trace(_picture(frame_path(folder, frame)), frame, sources[frame])
-        try:
-            write_drawing(folder, drawing)
-        except OSError as error:
-            raise folder_refused(folder, error) from error
-        listen(messages.Progress(job.id, len(job.segments) - 1, done, len(missing)))
+
+    def trace(frame: int) -> Drawing:
+        return tracer.trace(_picture(frame_path(folder, frame)), frame, sources[frame])
+
+    # numpy and OpenCV let other threads run while they calculate; a batch at a time keeps cancelling quick.
+    with ThreadPoolExecutor(_THREADS) as threads:
+        for start in range(0, len(missing), _THREADS):
+            if is_cancelled():
+                raise Cancelled
+            for drawing in threads.map(trace, missing[start : start + _THREADS]):
+                try:
+                    write_drawing(folder, drawing)
+                except OSError as error:
+                    raise folder_refused(folder, error) from error
+            done = min(start + _THREADS, len(missing))
+            listen(messages.Progress(job.id, len(job.segments) - 1, done, len(missing)))
     return len(missing)
 
 
