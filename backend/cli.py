@@ -18,8 +18,8 @@ from .engines import (
     DEVICE_VARIABLE,
     ENGINES,
     MEMORY_VARIABLE,
-    SKETCH_WEIGHTS_VARIABLE,
-    WEIGHTS_VARIABLE,
+    MODEL_VARIABLE,
+    SKETCH_ENCODER_VARIABLE,
 )
 from .errors import Cancelled, UserError
 from .job import Easing, Settings
@@ -81,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
         "--device", metavar="NAME,…", help="one process for each of: cuda:0, cuda:1, cpu, … (default: every card)"
     )
     who.add_argument("--scheduler", metavar="ADDRESS|FILE", help="hand the jobs to a Dask scheduler (docs/farm.md)")
+    batch.add_argument(
+        "--share", metavar="K/N", help="only this part of the jobs: 1/3, 2/3 or 3/3 of three machines"
+    )
+    batch.add_argument("--strokes", action="store_true", help="also trace the drawings into strokes")
     batch.add_argument("--json", action="store_true", help="one JSON event a line instead of progress bars")
     batch.set_defaults(command=_batch)
 
@@ -144,8 +148,8 @@ def _add_inbetween(commands: argparse._SubParsersAction[argparse.ArgumentParser]
 
 #: Option -> environment variable that carries it to the engine, also in other processes.
 _ENGINE_OPTIONS = {
-    "weights": WEIGHTS_VARIABLE,
-    "sketch_weights": SKETCH_WEIGHTS_VARIABLE,
+    "weights": MODEL_VARIABLE,
+    "sketch_weights": SKETCH_ENCODER_VARIABLE,
     "device": DEVICE_VARIABLE,
     "memory": MEMORY_VARIABLE,
 }
@@ -248,9 +252,17 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _batch(options: argparse.Namespace) -> int:
-    from .batch_command import run_batch
+    from .batch_command import BatchRequest, run_batch
 
-    return DONE if run_batch(options.folder, options.device, options.scheduler, options.json) else FAILED
+    request = BatchRequest(
+        root=options.folder,
+        devices=options.device,
+        scheduler=options.scheduler,
+        share=options.share,
+        strokes=options.strokes,
+        as_json=options.json,
+    )
+    return DONE if run_batch(request) else FAILED
 
 
 def _trace(options: argparse.Namespace) -> int:

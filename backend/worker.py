@@ -29,6 +29,8 @@ from .run import run_job
 _log = logging.getLogger(__name__)
 
 _PARENT_CHECK_SECONDS = 1.0
+#: Models that nobody has drawn with for so long are unloaded.
+_KEEP_LOADED_SECONDS = float(os.environ.get("TOONCRAFTER_KEEP_LOADED_SECONDS", "900"))
 
 
 def main() -> int:
@@ -99,13 +101,24 @@ class _Worker:
         """Say ready, then run what is asked, for ever."""
         self._send(_ready())
         while True:
-            match self._waiting.get():
+            match self._next():
                 case messages.Run(job, folder, strokes):
                     self._run(job, Path(folder), strokes)
                 case messages.Unload():
-                    for engine in self._engines.values():
-                        engine.unload()
-                    self._engines.clear()
+                    self._unload()
+
+    def _next(self) -> messages.Request:
+        """Wait for the next request; models that nobody uses for a while leave the memory to others."""
+        while True:
+            try:
+                return self._waiting.get(timeout=_KEEP_LOADED_SECONDS if self._engines else None)
+            except queue.Empty:
+                self._unload()
+
+    def _unload(self) -> None:
+        for engine in self._engines.values():
+            engine.unload()
+        self._engines.clear()
 
     def _run(self, job: str, folder: Path, strokes: bool) -> None:
         def is_cancelled() -> bool:

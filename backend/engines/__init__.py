@@ -6,12 +6,15 @@ the canvas size, with alpha, at exactly the wanted times. Nobody outside this pa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ..errors import UserError
+from ..weights import find_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,8 +114,8 @@ ENGINES: Mapping[str, str] = {
 
 
 #: How a person tells the tooncrafter engine, in every process that draws, what it opens and where it computes.
-WEIGHTS_VARIABLE = "TOONCRAFTER_WEIGHTS"
-SKETCH_WEIGHTS_VARIABLE = "TOONCRAFTER_SKETCH_WEIGHTS"
+MODEL_VARIABLE = "TOONCRAFTER_MODEL"
+SKETCH_ENCODER_VARIABLE = "TOONCRAFTER_SKETCH_ENCODER"
 DEVICE_VARIABLE = "TOONCRAFTER_DEVICE"
 MEMORY_VARIABLE = "TOONCRAFTER_MEMORY"
 
@@ -122,6 +125,15 @@ def _missing_for_tooncrafter() -> list[str]:
     return [package for package in packages if find_spec(package) is None]
 
 
+def _missing_weights() -> str:
+    named = os.environ.get(MODEL_VARIABLE)
+    try:
+        find_weights("model", Path(named) if named else None)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
 def engine_obstacles() -> dict[str, str]:
     """Return engine name -> "" if it can run in this environment, else the reason why not; loads nothing heavy."""
     obstacles = dict.fromkeys(ENGINES, "")
@@ -129,6 +141,8 @@ def engine_obstacles() -> dict[str, str]:
         obstacles["draft"] = "OpenCV and SciPy are not installed in the drawing environment."
     if missing := _missing_for_tooncrafter():
         obstacles["tooncrafter"] = f"It needs packages that are not installed: {', '.join(missing)}."
+    else:
+        obstacles["tooncrafter"] = _missing_weights()
     return obstacles
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from backend.engines.tooncrafter.checkpoint import About, Kind, write_weights
+from backend.engines.tooncrafter.checkpoint import About, write_weights
 from backend.engines.tooncrafter.checkpoint_keys import model_keys
 from backend.engines.tooncrafter.configuration import Configuration
 from backend.engines.tooncrafter.model import empty_model, empty_sketch_encoder
+from backend.weights import Kind
 from tests.parity import configurations
 from tests.parity.cases import DEFAULT_FOLDER, Case
 

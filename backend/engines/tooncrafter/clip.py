@@ -30,9 +30,9 @@ from .placement import Placement
 from .prediction import Guidance, Predict, Sketches, Told, guided_velocity
 from .presets import Preset
 from .preview import LatentColours, latent_colours
-from .sampler import DdimStep, Draw, OnStep, ddim_steps, sample
-from .schedule import noise_schedule, trailing_timesteps, uniform_timesteps
-from .solvers import solve, solver_steps
+from .sampler import DdimStep, Draw, OnStep, ddim_steps, sample, spaced_timesteps
+from .schedule import noise_schedule
+from .solvers import bent_timesteps, solve, solver_steps
 from .tokenizer import tokenize
 
 Made = TypeVar("Made")
@@ -202,10 +202,10 @@ class ClipMaker:
         )
         schedule = noise_schedule(model.configuration.schedule)
         count = len(schedule.alphas_cumprod)
-        spaced = (
-            trailing_timesteps if preset.solver == "dpm" or spacing == "uniform_trailing" else uniform_timesteps
-        )
-        timesteps = spaced(preset.steps, count)
+        if preset.solver == "dpm":
+            timesteps = bent_timesteps(preset.steps, count)
+        else:
+            timesteps = spaced_timesteps(preset.steps, count, spacing)
         colours = _colours_of(keys, wish)
 
         def on_step(done: int, _latents: Tensor, clean: Tensor) -> None:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
 from ...errors import UserError
 from ...job import Job, Settings
+from ...weights import Weights, find_weights
 from .. import Frame, Interval, Report
-from .checkpoint import About, open_model, open_sketch_encoder, read_about
+from .checkpoint import open_model, open_sketch_encoder, read_about
 from .clip import ClipMaker, Computing, usual_computing
 from .memory import Mode, choose_mode, free_bytes, needs_bytes, peak_gb
 from .model import empty_model, empty_sketch_encoder
 from .options import Options, options_from
 from .presets import preset_of
 from .segment import SegmentDrawing
-from .weights_at_hand import model_weights, sketch_weights
 
 #: Part of what makes a frame; changes with everything here that changes pictures.
 _VERSION = "1"
@@ -37,13 +35,12 @@ class ToonCrafterEngine:
 
     def __init__(self, options: Options | None = None) -> None:
         self._options = options or options_from()
-        self._weights = model_weights(self._options)
-        self._about = _expected(self._weights, "model")
-        self._sketch_weights = sketch_weights(self._options)
-        about_sketch = _expected(self._sketch_weights, "sketch-encoder") if self._sketch_weights else None
+        self._weights = find_weights("model", self._options.weights)
+        self._sketch_weights = _sketch_weights(self._options)
         self._computing = _computing(self._options)
         self._maker: ClipMaker | None = None
-        self.version = f"{_VERSION}-{_identity(self._about, about_sketch)}"
+        files = (self._weights, self._sketch_weights)
+        self.version = "-".join((_VERSION, *(file.identity[:10] if file else "none" for file in files)))
 
     def check(self, job: Job) -> None:
         """Refuse a job with guides when there is no sketch encoder, and any when there is too little memory."""
@@ -86,9 +83,9 @@ class ToonCrafterEngine:
         if self._maker is None:
             self._check_memory()
             report.stage("Opening the model")
-            model = open_model(self._weights)
+            model = open_model(self._weights.path)
             if self._sketch_weights is not None:
-                model.sketch_encoder = open_sketch_encoder(self._sketch_weights)
+                model.sketch_encoder = open_sketch_encoder(self._sketch_weights.path)
             mode = choose_mode(model, self._computing.device, self._computing.dtype) or Mode.STREAMED
             if self._options.memory != "auto":
                 mode = Mode(self._options.memory)
@@ -99,9 +96,10 @@ class ToonCrafterEngine:
 
     def _check_memory(self) -> None:
         """Refuse, before anything is loaded, what not even the thriftiest mode has room for."""
-        shapes = empty_model(self._about.configuration)
+        configuration = read_about(self._weights.path).configuration
+        shapes = empty_model(configuration)
         if self._sketch_weights is not None:
-            shapes.sketch_encoder = empty_sketch_encoder(self._about.configuration)
+            shapes.sketch_encoder = empty_sketch_encoder(configuration)
         free = free_bytes(self._computing.device)
         needed = needs_bytes(Mode.STREAMED, shapes, self._computing.dtype)
         if 0 < free < needed:
@@ -113,22 +111,17 @@ class ToonCrafterEngine:
             )
 
 
-def _expected(path: Path, kind: str) -> About:
-    about = read_about(path)
-    if about.kind != kind:
-        wanted = {"model": "the model", "sketch-encoder": "the sketch encoder"}
-        raise UserError(
-            "weights-foreign",
-            f"“{path}” holds {wanted[about.kind]}, where {wanted[kind]} is wanted.",
-            "Choose the other file.",
-        )
-    return about
-
-
-def _identity(*abouts: About | None) -> str:
-    """Return a short hash of what the weights are and were made from."""
-    said = [sorted(about.metadata().items()) if about else None for about in abouts]
-    return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
+def _sketch_weights(options: Options) -> Weights | None:
+    """Return the sketch encoder's weights: those named, else those beside the model's; None if there are none."""
+    if options.sketch_weights is not None:
+        return find_weights("sketch-encoder", options.sketch_weights)
+    beside = options.weights if options.weights is not None and options.weights.is_dir() else None
+    try:
+        return find_weights("sketch-encoder", beside)
+    except UserError as error:
+        if error.code != "weights-missing":
+            raise
+        return None
 
 
 def _computing(options: Options) -> Computing:

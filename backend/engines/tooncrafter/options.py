@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import UserError
-from .. import DEVICE_VARIABLE, MEMORY_VARIABLE, SKETCH_WEIGHTS_VARIABLE, WEIGHTS_VARIABLE
+from .. import DEVICE_VARIABLE, MEMORY_VARIABLE, MODEL_VARIABLE, SKETCH_ENCODER_VARIABLE
 
 #: Lets torch compile the U-Net when it is "1"; worth it for many clips on a CUDA card.
 COMPILE_VARIABLE = "TOONCRAFTER_COMPILE"
@@ -53,8 +53,8 @@ def options_from(environment: Mapping[str, str] = os.environ) -> Options:
         return said
 
     return Options(
-        weights=file(WEIGHTS_VARIABLE),
-        sketch_weights=file(SKETCH_WEIGHTS_VARIABLE),
+        weights=file(MODEL_VARIABLE),
+        sketch_weights=file(SKETCH_ENCODER_VARIABLE),
         device=word(DEVICE_VARIABLE, DEVICES),
         memory=word(MEMORY_VARIABLE, MEMORY),
         compiled=environment.get(COMPILE_VARIABLE) == "1",

@@ -1,0 +1,366 @@
+"""The ToonCrafter engine from pictures to pictures, with the tiny model: random weights, real code, any CPU.
+
+What the tiny model draws is noise; what is tested is everything that holds for any weights.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from backend.engines import Frame, Interval
+from backend.engines.tooncrafter import engine as engine_module
+from backend.engines.tooncrafter.engine import ToonCrafterEngine
+from backend.engines.tooncrafter.memory import Mode
+from backend.engines.tooncrafter.options import Options
+from backend.errors import Cancelled, UserError
+from backend.job import Canvas, Job, Picture, Segment, Settings
+from backend.messages import Preview, Progress
+from backend.pictures import write_picture
+from backend.run import run_job
+
+from .jobs import ball, make_job
+from .tiny_weights import write_tiny_model, write_tiny_sketch_encoder
+
+ROOT = Path(__file__).resolve().parents[2]
+FAST = Settings(preset="quick", steps=2, seed=3)
+
+
+@dataclass
+class Heard:
+    """A report that remembers; `cancel_at` raises at that step."""
+
+    cancel_at: int | None = None
+    stages: list[str] = field(default_factory=list)
+    steps: list[tuple[int, int]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    notes: dict[str, object] = field(default_factory=dict)
+    previews: list[Sequence[np.ndarray]] = field(default_factory=list)
+
+    def stage(self, name: str) -> None:
+        self.stages.append(name)
+
+    def progress(self, step: int, of: int) -> None:
+        self.steps.append((step, of))
+        if self.cancel_at is not None and step >= self.cancel_at:
+            raise Cancelled
+
+    def warn(self, sentence: str, *, time: float | None = None) -> None:
+        self.warnings.append(sentence)
+
+    def note(self, key: str, value: object) -> None:
+        self.notes[key] = value
+
+    def preview(self, pictures: Sequence[np.ndarray]) -> None:
+        self.previews.append(pictures)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Options:
+    """The tiny model with its sketch encoder, in files."""
+    folder = tmp_path_factory.mktemp("weights")
+    return Options(
+        weights=write_tiny_model(folder / "model.safetensors"),
+        sketch_weights=write_tiny_sketch_encoder(folder / "sketch.safetensors"),
+        device="cpu",
+    )
+
+
+@pytest.fixture(scope="session")
+def engine(tiny: Options) -> ToonCrafterEngine:
+    return ToonCrafterEngine(tiny)
+
+
+def keys(width: int, height: int, *, opaque: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    pictures = [ball(width * x, height / 2, width, height) for x in (0.3, 0.7)]
+    if opaque:
+        for picture in pictures:
+            picture[..., :3] = picture[..., :3] * picture[..., 3:] + 0.9 * (1 - picture[..., 3:])
+            picture[..., 3] = 1
+    return pictures[0], pictures[1]
+
+
+def at_frames(*frames: int) -> tuple[float, ...]:
+    return tuple(frame / 15 for frame in frames)
+
+
+def evenly(count: int) -> tuple[float, ...]:
+    return tuple((index + 1) / (count + 1) for index in range(count))
+
+
+def drawn(
+    engine: ToonCrafterEngine, interval: Interval, settings: Settings = FAST, heard: Heard | None = None
+) -> list[Frame]:
+    frames = sorted(engine.inbetween(interval, settings, heard or Heard()), key=lambda frame: frame.time)
+    assert [frame.time for frame in frames] == list(interval.times)
+    for frame in frames:
+        assert frame.picture.shape == interval.start.shape and frame.picture.dtype == np.float32
+        assert np.isfinite(frame.picture).all() and frame.picture.min() >= 0 and frame.picture.max() <= 1
+    return frames
+
+
+def pixels(frames: list[Frame]) -> np.ndarray:
+    return np.rint(np.stack([frame.picture for frame in frames]) * 255).astype(np.int16)
+
+
+@pytest.mark.parametrize("opaque", [False, True], ids=["with alpha", "opaque"])
+@pytest.mark.parametrize("size", [(96, 64), (160, 50), (45, 120), (1, 1), (640, 360)])
+def test_any_canvas_comes_back_in_its_own_size(
+    engine: ToonCrafterEngine, size: tuple[int, int], opaque: bool
+) -> None:
+    heard = Heard()
+    frames = drawn(engine, Interval(*keys(*size, opaque=opaque), at_frames(3, 9)), FAST, heard)
+    if all((key[..., 3] == 1).all() for key in keys(*size, opaque=opaque)):
+        assert all((frame.picture[..., 3] == 1).all() for frame in frames)
+        assert "backing" not in heard.notes
+    else:
+        assert "backing" in heard.notes
+
+
+@pytest.mark.parametrize("count", [1, 3, 14, 15, 23, 40])
+def test_any_number_of_drawings(engine: ToonCrafterEngine, count: int) -> None:
+    heard = Heard()
+    drawn(engine, Interval(*keys(48, 32), evenly(count)), replace(FAST, steps=1), heard)
+    assert heard.notes["model runs"] == (1 if count <= 14 else 3 if count <= 27 else 4)
+    assert heard.steps[-1][0] == heard.steps[-1][1]
+    assert [step for step, _ in heard.steps] == list(range(1, len(heard.steps) + 1))
+
+
+@pytest.mark.parametrize("preset", ["quick", "balanced", "best"])
+@pytest.mark.parametrize("steps", [1, 2, 7, 15])
+def test_any_number_of_steps(engine: ToonCrafterEngine, steps: int, preset: str) -> None:
+    heard = Heard()
+    drawn(engine, Interval(*keys(96, 64), at_frames(7)), replace(FAST, steps=steps, preset=preset), heard)
+    assert heard.steps[-1] == (steps + 2, steps + 2)
+
+
+def test_sixty_steps(engine: ToonCrafterEngine) -> None:
+    drawn(engine, Interval(*keys(96, 64), at_frames(7)), replace(FAST, steps=60, preset="best"))
+
+
+def test_the_same_seed_draws_the_same_and_another_one_another(engine: ToonCrafterEngine) -> None:
+    interval = Interval(*keys(96, 64), at_frames(4, 11))
+    first, again = (pixels(drawn(engine, interval)) for _ in range(2))
+    other = pixels(drawn(engine, interval, replace(FAST, seed=4)))
+    assert (first == again).all() and (first != other).any()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"prompt": "rain"}, {"negative_prompt": "blur"}, {"guidance": 3.0}, {"guidance": 1.0}, {"motion_speed": 24}],
+    ids=str,
+)
+def test_every_way_to_steer_steers(engine: ToonCrafterEngine, change: dict[str, object]) -> None:
+    interval = Interval(*keys(96, 64), at_frames(7))
+    assert (pixels(drawn(engine, interval)) != pixels(drawn(engine, interval, replace(FAST, **change)))).any()
+
+
+@pytest.mark.parametrize("count", [1, 3, 14])
+def test_guides_lead(engine: ToonCrafterEngine, count: int) -> None:
+    lines = np.ones((64, 96), np.float32)
+    lines[20:44, 46:50] = 0
+    interval = Interval(*keys(96, 64), at_frames(7))
+    heard = Heard()
+    guided = drawn(engine, replace(interval, guides=dict.fromkeys(evenly(count), lines)), FAST, heard)
+    assert (pixels(guided) != pixels(drawn(engine, interval))).any()
+    assert heard.warnings == []
+
+
+def test_guides_without_strength_and_empty_ones_change_nothing_and_say_so(engine: ToonCrafterEngine) -> None:
+    interval = Interval(*keys(96, 64), at_frames(7))
+    lines = np.ones((64, 96), np.float32)
+    plain, heard = pixels(drawn(engine, interval)), Heard()
+    empty = drawn(engine, replace(interval, guides={0.4: lines}), FAST, heard)
+    assert (pixels(empty) == plain).all() and len(heard.warnings) == 1
+    lines[30:34] = 0
+    heard = Heard()
+    weak = drawn(engine, replace(interval, guides={0.4: lines}), replace(FAST, guide_strength=0.0), heard)
+    assert (pixels(weak) == plain).all() and len(heard.warnings) == 1
+
+
+def test_a_run_is_told_step_by_step_and_shown_half_made(engine: ToonCrafterEngine) -> None:
+    heard = Heard()
+    drawn(engine, Interval(*keys(160, 50), at_frames(7)), replace(FAST, steps=12), heard)
+    assert [step for step, _ in heard.steps] == list(range(1, 15))
+    assert 3 <= len(heard.previews) <= 6
+    for sheet in heard.previews:
+        assert len(sheet) == 16
+        assert all(picture.shape[-1] == 4 and picture.min() >= 0 and picture.max() <= 1 for picture in sheet)
+        assert sheet[0].shape[1] / sheet[0].shape[0] == pytest.approx(160 / 50, rel=0.3)
+
+
+def test_cancelling_stops_within_one_step_and_the_next_drawing_is_as_ever(engine: ToonCrafterEngine) -> None:
+    interval = Interval(*keys(96, 64), at_frames(7))
+    before, heard = pixels(drawn(engine, interval)), Heard(cancel_at=4)
+    with pytest.raises(Cancelled):
+        list(engine.inbetween(interval, replace(FAST, steps=20), heard))
+    assert heard.steps[-1][0] == 4
+    assert (pixels(drawn(engine, interval)) == before).all()
+
+
+def test_unloading_frees_the_model_and_the_next_drawing_is_as_ever(engine: ToonCrafterEngine) -> None:
+    interval = Interval(*keys(96, 64), at_frames(7))
+    before = pixels(drawn(engine, interval))
+    engine.unload()
+    heard = Heard()
+    assert (pixels(drawn(engine, interval, FAST, heard)) == before).all()
+    assert "Opening the model" in heard.stages
+    heard = Heard()
+    drawn(engine, interval, FAST, heard)
+    assert "Opening the model" not in heard.stages
+
+
+@pytest.mark.parametrize("mode", [mode for mode in Mode if mode is not Mode.RESIDENT])
+def test_every_memory_mode_draws_the_same(tiny: Options, engine: ToonCrafterEngine, mode: Mode) -> None:
+    lines = np.ones((64, 96), np.float32)
+    lines[20:44, 46:50] = 0
+    interval = Interval(*keys(96, 64), at_frames(2, 7, 12), guides={0.5: lines})
+    resident = pixels(drawn(ToonCrafterEngine(replace(tiny, memory="resident")), interval))
+    heard = Heard()
+    thrifty = pixels(drawn(ToonCrafterEngine(replace(tiny, memory=str(mode))), interval, FAST, heard))
+    assert heard.notes["memory mode"] == mode
+    # Slices sum in another order, which moves a value that lies between two bytes.
+    assert np.abs(thrifty - resident).max() <= 1 and (thrifty == resident).mean() > 0.999
+
+
+@pytest.mark.parametrize(
+    "part", ["autoencoder.encoder", "vision_tower", "unet.middle_block", "sketch_encoder", "autoencoder.decoder"]
+)
+def test_a_part_that_runs_out_of_memory_goes_on_in_a_thriftier_mode(tiny: Options, part: str) -> None:
+    lines = np.ones((64, 96), np.float32)
+    lines[20:44, 46:50] = 0
+    interval = Interval(*keys(96, 64), at_frames(7), guides={0.5: lines})
+    expected = pixels(drawn(ToonCrafterEngine(replace(tiny, memory="resident")), interval))
+    engine, heard = ToonCrafterEngine(replace(tiny, memory="resident")), Heard()
+    model = engine._loaded(heard).model
+    failing = model
+    for name in part.split("."):
+        failing = getattr(failing, name)
+    failures = [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")]
+    hook = failing.register_forward_pre_hook(lambda *_: _raise(failures))
+    found = pixels(drawn(engine, interval, FAST, heard))
+    hook.remove()
+    assert np.abs(found - expected).max() <= 1
+    assert heard.notes["memory mode"] == "sliced" and len(heard.warnings) == 2 and not failures
+
+
+def _raise(failures: list[RuntimeError]) -> None:
+    if failures:
+        raise failures.pop(0)
+
+
+def test_no_memory_even_in_the_thriftiest_mode_is_a_sentence(tiny: Options) -> None:
+    engine = ToonCrafterEngine(replace(tiny, memory="streamed"))
+    engine._loaded(Heard()).model.unet.middle_block.register_forward_pre_hook(lambda *_: _raise([MemoryError()]))
+    with pytest.raises(UserError) as error:
+        list(engine.inbetween(Interval(*keys(96, 64), at_frames(7)), FAST, Heard()))
+    assert error.value.code == "not-enough-memory"
+
+
+def test_too_little_memory_is_refused_before_anything_loads(tiny: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ToonCrafterEngine(tiny)
+    monkeypatch.setattr(engine_module, "free_bytes", lambda device: 1 << 20)
+    monkeypatch.setattr(engine_module, "open_model", lambda path: pytest.fail("the model was opened"))
+    with pytest.raises(UserError) as error:
+        engine.check(Job("a", "tooncrafter", Canvas(96, 64, 24), (segment(),)))
+    assert error.value.code == "not-enough-memory" and error.value.bad_input
+
+
+def segment(guides: tuple[Picture, ...] = ()) -> Segment:
+    return Segment(Picture(0, "keys/0.png"), Picture(9, "keys/9.png"), (4,), guides)
+
+
+def test_guides_without_sketch_weights_are_refused_with_a_way_on(tiny: Options) -> None:
+    engine = ToonCrafterEngine(replace(tiny, sketch_weights=None))
+    job = Job("a", "tooncrafter", Canvas(96, 64, 24), (segment(), segment((Picture(3, "guides/3.png"),))))
+    with pytest.raises(UserError) as error:
+        engine.check(job)
+    assert error.value.code == "sketch-weights-missing" and "without guides" in error.value.hint
+    engine.check(replace(job, settings=Settings(guide_strength=0.0)))
+
+
+def test_other_weights_make_other_frames_count_as_changed(tiny: Options) -> None:
+    assert ToonCrafterEngine(tiny).version != ToonCrafterEngine(replace(tiny, sketch_weights=None)).version
+
+
+def test_half_precision_weights_rest_as_they_are_and_compute_in_full(tiny: Options) -> None:
+    engine = ToonCrafterEngine(replace(tiny, memory="staged"))
+    unet = engine._loaded(Heard()).model.unet
+    dtypes: set[torch.dtype] = set()
+    unet.middle_block.register_forward_pre_hook(lambda *_: dtypes.update(p.dtype for p in unet.parameters()))
+    drawn(engine, Interval(*keys(96, 64), at_frames(7)))
+    assert dtypes == {torch.float32}
+    assert {parameter.dtype for parameter in unet.parameters()} == {torch.float16}
+
+
+def test_a_job_shows_its_half_made_drawings(tmp_path: Path, tiny: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_job(tmp_path / "job", (1, 16), engine="tooncrafter", settings=replace(FAST, steps=6))
+    events: list[object] = []
+    result = run_job(tmp_path / "job", events.append, open_engine=lambda name: ToonCrafterEngine(tiny))
+    assert result.made == 14
+    shown = [event for event in events if isinstance(event, Preview)]
+    assert shown and all((tmp_path / "job" / event.path).stat().st_size > 100 for event in shown)
+    assert sum(isinstance(event, Progress) for event in events) == 8
+
+
+def command(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TOONCRAFTER_")}
+    return subprocess.run(
+        [sys.executable, "-m", "backend", *map(str, arguments)],
+        cwd=ROOT,
+        env=environment | variables,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> list[object]:
+    """The command's beginning: two pictures, the engine, and where to write."""
+    paths = [tmp_path / "start key.png", tmp_path / "end key.png"]
+    for path, picture in zip(paths, keys(240, 135), strict=True):
+        write_picture(path, picture)
+    return ["inbetween", *paths, "--engine", "tooncrafter", "-o", tmp_path / "out"]
+
+
+def test_the_whole_way_from_the_command_line(pair: list[object], tiny: Options, tmp_path: Path) -> None:
+    guide = np.ones((135, 240, 4), np.float32)
+    guide[40:90, 100:108, :3] = 0
+    write_picture(tmp_path / "guide.png", guide)
+    done = command(
+        *pair, "--weights", tiny.weights, "--sketch-weights", tiny.sketch_weights, "--device", "cpu",
+        "-n", 3, "--steps", 2, "--guide", f"0.5={tmp_path / 'guide.png'}", "--memory", "staged",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0001.png", "0002.png", "0003.png"]
+
+
+def test_what_is_missing_or_wrong_is_a_sentence_and_exit_code_two(
+    pair: list[object], tiny: Options, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("no weights", encoding="utf-8")
+    write_picture(tmp_path / "guide.png", np.ones((135, 240, 4), np.float32))
+    guide = ("--guide", f"0.5={tmp_path / 'guide.png'}")
+    cases: list[tuple[list[object], str]] = [
+        (["--weights", tmp_path / "nowhere.safetensors"], "nowhere.safetensors"),
+        (["--weights", tmp_path / "notes.txt"], "notes.txt"),
+        (["--weights", tiny.sketch_weights], "sketch encoder"),
+        (["--weights", tiny.weights, *guide], "guide"),
+        (["--weights", tiny.weights, "-n", "0"], "-n 0"),
+    ]
+    if not torch.cuda.is_available():
+        cases.append((["--weights", tiny.weights, "--device", "cuda"], "CUDA"))
+    for arguments, said in cases:
+        done = command(*pair, *arguments)
+        assert done.returncode == 2, (arguments, done.stderr)
+        assert said in done.stderr and "Traceback" not in done.stderr
+        assert not (tmp_path / "out").exists()
