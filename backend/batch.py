@@ -30,13 +30,17 @@ _PATIENCE_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Task:
-    """One job folder of the batch. name: below the batch's folder. sizes: wanted drawings of each segment."""
+    """One job folder of the batch. name: below the batch's folder. sizes: wanted drawings of each segment.
+
+    strokes: whether its drawings are traced.
+    """
 
     folder: Path
     name: str
     job: str
     engine: str
     sizes: tuple[int, ...]
+    strokes: bool = False
 
 
 @dataclass(frozen=True)
@@ -216,7 +220,7 @@ class LocalCrew:
                 said.put((task, event))
 
             try:
-                end = process.run(task.job, task.folder, hear)
+                end = process.run(task.job, task.folder, hear, strokes=task.strokes)
             except Exception as error:  # a thread that dies would leave the batch waiting for ever
                 sentence = f"The batch met an internal error: {type(error).__name__}: {error}."
                 end = messages.Failed(task.job, "internal", sentence, bad_input=False)

@@ -44,13 +44,16 @@ class DrawingProcess:
         """The process number, None while it does not run."""
         return self._process.pid if self._process else None
 
-    def run(self, job: str, folder: Path, hear: Callable[[messages.Event], None]) -> End:
-        """Run a job and return how it ended; a process that died counts as Failed("worker-died")."""
+    def run(self, job: str, folder: Path, hear: Callable[[messages.Event], None], *, strokes: bool = False) -> End:
+        """Run a job and return how it ended; a process that died counts as Failed("worker-died").
+
+        strokes: trace what was drawn.
+        """
         try:
             process = self._process or self._start()
             with self._lock:
                 self._job = job
-            self._send(messages.Run(job, str(folder)))
+            self._send(messages.Run(job, str(folder), strokes))
         except OSError as error:
             self._bury()
             sentence = f"The drawing engine could not be started: {error}."

@@ -107,6 +107,7 @@ class DaskCrew:
             str(task.folder),
             task.job,
             self._topic,
+            task.strokes,
             key=f"inbetween-{task.name}-{uuid.uuid4().hex[:12]}",
             pure=False,
             resources={RESOURCE: 1},
@@ -227,7 +228,7 @@ _drawing: dict[DrawingProcess, str] = {}
 _lock = threading.Lock()
 
 
-def draw_here(folder: str, job: str, topic: str) -> dict[str, Any]:
+def draw_here(folder: str, job: str, topic: str, strokes: bool) -> dict[str, Any]:
     """Draw one job in this worker's drawing process; runs in a thread of the Dask worker.
 
     Returns {"end": the last event as a line, "seconds", "where": this worker's address}.
@@ -254,7 +255,7 @@ def draw_here(folder: str, job: str, topic: str) -> dict[str, Any]:
             process = _idle.pop() if _idle else DrawingProcess()
             _drawing[process] = topic
         try:
-            end = process.run(job, Path(folder), hear)
+            end = process.run(job, Path(folder), hear, strokes=strokes)
         finally:
             with _lock:
                 del _drawing[process]

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 
+from .engines import DEVICE_VARIABLE
 from .errors import UserError
 
 #: Leaves the choice to the engine.
@@ -60,10 +61,10 @@ def environment_for(device: str, inherited: Mapping[str, str] = os.environ) -> d
     Cards are counted among those that we ourselves may see, so a farm that gave us cards 4 and 7 has cuda:0 mean 4.
     """
     if device == "cpu":
-        return {_HIDE: "-1"}
+        return {_HIDE: "-1", DEVICE_VARIABLE: "cpu"}
     match = _CARD.fullmatch(device)
     if match is None:
         return {}
     visible = [name for name in inherited.get(_HIDE, "").split(",") if name]
     index = int(match[1])
-    return {_HIDE: visible[index] if index < len(visible) else str(index)}
+    return {_HIDE: visible[index] if index < len(visible) else str(index), DEVICE_VARIABLE: "cuda"}

@@ -88,6 +88,22 @@ def test_bad_input_is_tried_once_and_damaged_job_files_are_told(shots: Path) -> 
     assert failed["act 1/shot_01"]["code"] == "job-unreadable"
 
 
+def test_machines_that_divide_a_batch_draw_every_job_once(shots: Path) -> None:
+    (shots / "act 1/shot_01/job.json").write_text("{")
+    names: list[object] = []
+    for share in ("1/2", "2/2"):
+        settled = [event for event in events_of(batch(shots, "--share", share, "--json")) if "attempts" in event]
+        names += [event["name"] for event in settled]
+    assert sorted(map(str, names)) == ["act 1/shot_01", "act 1/shot_02", "act 2/shot_01", "act 2/shot_02"]
+    assert len(frames_of(shots / "act 1/shot_02")) == len(frames_of(shots / "act 2/shot_02")) == 6
+
+
+def test_a_batch_also_traces_strokes(tmp_path: Path) -> None:
+    make_job(tmp_path / "shot", (1, 4), engine="hold")
+    assert batch(tmp_path, "--strokes").returncode == 0
+    assert len(list((tmp_path / "shot").glob("strokes/*"))) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -97,6 +113,9 @@ def test_bad_input_is_tried_once_and_damaged_job_files_are_told(shots: Path) -> 
         (["{shots}", "--device", "cpu,"], "is not a device"),
         (["{shots}", "--device", "cuda:99"], "no cuda:99"),
         (["{shots}", "--device", "cpu", "--scheduler", "x"], "not allowed with"),
+        (["{shots}", "--share", "3/2"], "must look like"),
+        (["{shots}", "--share", "0/2"], "must look like"),
+        (["{shots}", "--share", "half"], "must look like"),
     ],
 )
 def test_what_cannot_begin_is_a_sentence_and_exit_code_2(
@@ -255,9 +274,9 @@ def test_jobs_are_found_in_order_and_never_inside_a_job(shots: Path) -> None:
 
 
 def test_devices_become_what_a_process_may_see() -> None:
-    assert environment_for("cuda:1", {}) == {"CUDA_VISIBLE_DEVICES": "1"}
-    assert environment_for("cuda:1", {"CUDA_VISIBLE_DEVICES": "4,7"}) == {"CUDA_VISIBLE_DEVICES": "7"}
-    assert environment_for("cpu", {}) == {"CUDA_VISIBLE_DEVICES": "-1"}
+    assert environment_for("cuda:1", {}) == {"CUDA_VISIBLE_DEVICES": "1", "TOONCRAFTER_DEVICE": "cuda"}
+    assert environment_for("cuda:1", {"CUDA_VISIBLE_DEVICES": "4,7"})["CUDA_VISIBLE_DEVICES"] == "7"
+    assert environment_for("cpu", {}) == {"CUDA_VISIBLE_DEVICES": "-1", "TOONCRAFTER_DEVICE": "cpu"}
     assert environment_for("auto", {"CUDA_VISIBLE_DEVICES": "4"}) == {}
     assert parse_devices("cpu, auto,cpu") == ("cpu", "auto", "cpu")
     assert every_device(heavy=False) == ("auto",)

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 240
 
 
 class Farm:
@@ -57,6 +57,7 @@ class Farm:
         return "\n".join(path.read_text(errors="replace")[-3000:] for path in sorted(self._place.glob("*.log")))
 
     def close(self) -> None:
+        print(self.logs())  # shown when the test failed
         families = [process for process in self._started if process.is_running()]
         with contextlib.suppress(psutil.NoSuchProcess):
             families += [child for process in list(families) for child in process.children(recursive=True)]

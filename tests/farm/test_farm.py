@@ -167,7 +167,7 @@ def test_a_crash_of_the_engine_is_tried_again_on_another_machine(
 def test_a_frozen_host_that_thaws_overwrites_nothing(
     tmp_path: Path, jobs: Path, expected, journal: Journal
 ) -> None:
-    farm = Farm(tmp_path / "farm", hosts=3, worker_ttl="4s")
+    farm = Farm(tmp_path / "farm", hosts=3, worker_ttl="15s")
     try:
         batch = farm.batch(jobs)
         job, drawing = stop_a_drawing_process_in_mid_job(jobs, FRAMES)
