@@ -85,10 +85,6 @@ def _parser() -> argparse.ArgumentParser:
         "--share", metavar="K/N", help="only this part of the jobs: 1/3, 2/3 or 3/3 of three machines"
     )
     batch.add_argument("--strokes", action="store_true", help="also trace the drawings into strokes")
-    batch.add_argument(
-        "--share", metavar="K/N", help="only this part of the jobs: 1/3, 2/3 or 3/3 of three machines"
-    )
-    batch.add_argument("--strokes", action="store_true", help="also trace the drawings into strokes")
     batch.add_argument("--json", action="store_true", help="one JSON event a line instead of progress bars")
     batch.set_defaults(command=_batch)
 
