@@ -154,6 +154,7 @@ def story() -> Story:
     yield 2.0
     view = driver.area("VIEW_3D")
     yield from open_tab(view)
+    yield 10.0  # the viewport's shaders
     screenshot("panel_before", look())
     for panel in ("main", "guides", "look", "jobs"):
         measure_draw(getattr(panels, f"INBETWEEN_PT_{panel}"), f"draw panel {panel}")
@@ -163,7 +164,7 @@ def story() -> Story:
     measure(prospect, "_look", "look for spans")
 
     driver.click(*button(view, GENERATE))
-    yield from wait_until(lambda: queue.entries, 40)
+    yield from wait_until(lambda: queue.entries)
     (entry,) = queue.entries
     longest.clear()
     driver.point_at(view.x + 200, view.y + 200)
@@ -195,13 +196,13 @@ def story() -> Story:
     move_key(49, 900)  # work for minutes
     yield 1.0
     driver.click(*button(view, GENERATE))
-    yield from wait_until(lambda: len(queue.entries) == 2, 60)
+    yield from wait_until(lambda: len(queue.entries) == 2)
     entry = queue.entries[-1]
-    yield from wait_until(lambda: len(entry.finished) >= 2, 120)
+    yield from wait_until(lambda: len(entry.finished) >= 2)
     driver.click(*button(view, PROGRESS, from_right=50))
-    yield from wait_until(lambda: entry.cancelling or not entry.busy, 10)
+    yield from wait_until(lambda: entry.cancelling or not entry.busy)
     say("cancelling")
-    yield from wait_until(lambda: not entry.busy, 120)
+    yield from wait_until(lambda: not entry.busy)
     assert entry.state is states.CANCELLED, (entry.state, entry.sentence, entry.hint)
     finished = len(entry.finished)
     assert finished < len(entry.job.wanted)
@@ -213,7 +214,7 @@ def story() -> Story:
         if entry.busy:
             break
     assert entry.busy, "Retry was not found"
-    yield from wait_until(lambda: len(entry.finished) > finished, 120)
+    yield from wait_until(lambda: len(entry.finished) > finished)
 
     say("a killed worker is told and its job retried")
     os.kill(queue.worker_pid, signal.SIGKILL)
@@ -231,7 +232,7 @@ def story() -> Story:
     with bpy.context.temp_override(window=driver.window()):
         bpy.ops.wm.read_homefile(app_template="2D_Animation")
     assert entry.busy
-    yield from wait_until(lambda: not entry.busy, 240)
+    yield from wait_until(lambda: not entry.busy)
     assert entry.state is states.DONE and not entry.imported, (entry.sentence, entry.hint)
     assert not references() and "not open" in entry.hint
     yield 2.0

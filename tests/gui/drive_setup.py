@@ -44,6 +44,7 @@ def show_preferences(name: str) -> Story:
     bpy.context.window_manager.addon_search = "ToonCrafter"
     with bpy.context.temp_override(window=driver.window(), area=area):
         bpy.ops.preferences.addon_show(module=NAME)
+    driver.point_at(area.x + 60, area.y + 20)  # where it calls up no tooltip
     yield 1.5
     screenshot(name, (area.x, area.y, area.width, area.height))
     area.type = kind

@@ -52,7 +52,7 @@ def run(story: Callable[[], Story], enable: Callable[[], object] = checkout.enab
     bpy.app.timers.register(step, first_interval=1.0, persistent=True)
 
 
-def wait_until(happened: Callable[[], object], seconds: float = 60.0) -> Story:
+def wait_until(happened: Callable[[], object], seconds: float = 300.0) -> Story:
     """Let Blender go on until it has happened."""
     end = time.monotonic() + seconds
     while not happened():
@@ -94,7 +94,7 @@ def screenshot(name: str, crop: tuple[int, int, int, int] | None = None) -> None
     if crop:
         left, bottom, width, height = crop
         command += ["-crop", f"{width}x{height}+{left}+{window().height - bottom - height}", "+repage"]
-    subprocess.run([*command, "-colors", "255", f"PNG8:{path}"], check=True)
+    subprocess.run([*command, "+dither", "-colors", "255", f"PNG8:{path}"], check=True)
     say("picture", path.name, path.stat().st_size // 1000, "kB")
 
 
