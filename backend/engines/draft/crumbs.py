@@ -13,7 +13,7 @@ from .colour import Gray, Premultiplied
 from .view import nearest_true
 
 #: Islands smaller than this share of the drawing may be crumbs.
-_SMALL_ISLAND = 0.04
+_SMALL_ISLAND = 0.1
 #: Holes smaller than this many pixels of a picture with 320 rows may be pinholes.
 _SMALL_HOLE = 40.0
 _DRAWN = 64

@@ -117,7 +117,14 @@ def _silhouette(a: Regions, b: Regions) -> list[Affine]:
         return []
     start, end = places[0].mean(axis=0), places[1].mean(axis=0)
     scale = float(np.clip(np.sqrt(len(places[1]) / len(places[0])), 0.5, 2))
-    return [translation(end - start), about(scale * np.eye(2), start, end)]
+    whole_a, whole_b = (measure(regions.live.astype(np.int32), 1) for regions in (a, b))
+    turn = float((whole_b.tilt[0] - whole_a.tilt[0] + np.pi / 2) % np.pi - np.pi / 2)
+    outlines = [outline(regions.live.astype(np.int32), 1) for regions in (a, b)]
+    fits = [
+        _fit_contour(outlines[0], outlines[1], about(rotation(guess), start, end))[1]
+        for guess in (0.0, turn, turn + np.pi)
+    ]
+    return [translation(end - start), about(scale * np.eye(2), start, end), *fits]
 
 
 def _region_pair(a: Regions, b: Regions, shape_a: Shapes, shape_b: Shapes, i: int, j: int) -> list[Affine]:

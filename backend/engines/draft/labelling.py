@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .affine import Affine, angle, inverse
+from .colour import Gray
 from .features import NOWHERE, WORST_COST, Features, match_cost
 from .regions import Regions
 from .view import Map
@@ -30,15 +31,18 @@ _CAMERA_OUTSIDE = 0.35
 _CAMERA_GOOD = 0.06
 #: What landing on something the camera already explains costs.
 _EXPLAINED = 0.25
+#: What landing on clear ground costs, beyond looking different.
+_NOTHING = 0.3
 _STEP = 3
 
 
 @dataclass(frozen=True)
 class Side:
-    """One key as labelling sees it: its own features, the other key's, its regions, the way there."""
+    """One key as labelling sees it: its own features, the other key's (and alpha), its regions, the way there."""
 
     own: Features
     other: Features
+    other_alpha: Gray
     regions: Regions
     motions: list[Affine]
     opaque: bool
@@ -91,6 +95,7 @@ class _Small:
 
     own: Features
     other: Features
+    other_drawn: Gray
     labels: NDArray[Any]
     motions: list[Affine]
     factor_x: float
@@ -107,6 +112,7 @@ class _Small:
         return _Small(
             cv2.resize(side.own, size, interpolation=cv2.INTER_AREA),
             cv2.resize(side.other, size, interpolation=cv2.INTER_AREA),
+            cv2.resize(side.other_alpha, size, interpolation=cv2.INTER_AREA),
             side.regions.labels[rows][:, columns],
             [resized(motion, factor_x, factor_y) for motion in side.motions],
             factor_x,
@@ -124,6 +130,11 @@ class _Small:
             flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
         )
         cost[inside == 0] = outside
+        if not opaque:
+            landed = cv2.warpAffine(
+                self.other_drawn, motion, (shape[1], shape[0]), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            )
+            cost += np.float32(_NOTHING / 255) * (255 - landed)
         return np.asarray(cost)
 
 

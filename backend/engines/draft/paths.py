@@ -22,6 +22,8 @@ SMALLEST_TURN = 0.1
 SAME_TURN = 0.2
 #: Shared border (in pixels) that makes two parts neighbours.
 SMALLEST_CONTACT = 6
+#: A body is taken to be round: where its outline is twice as wide, it weighs four times as much.
+THICK = 2.0
 _REACH = 3
 
 
@@ -182,9 +184,6 @@ def _body(number: int, motion: Affine, label_a: NDArray[Any], label_b: NDArray[A
         mask = in_a
     distance = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 3)
     return _Body(float(max(in_a.sum(), in_b.sum())), transform(back, centre), radius, distance)
-
-
-THICK = 2.0
 
 
 def _contacts(label: NDArray[Any]) -> dict[tuple[int, int], int]:

@@ -24,6 +24,8 @@ from .view import Mask, nearest_true, pixel_grid
 #: The gate: the least share of the guide's lines that must be met, the largest share of moved pixels that may fold.
 LEAST_MET = 0.7
 MOST_FOLDED = 0.10
+#: The largest share of a drawing that may lie outside its outlines for its closed areas to mean anything.
+MOST_OPEN = 0.15
 _FOLD_RANGE = 0.3, 3.0
 _SMOOTHING = (22.0, 14.0, 9.0, 6.0)
 _REACH = 0.09
@@ -72,7 +74,9 @@ def snap(predicted: Premultiplied, guide: Gray, strength: float) -> Snap | None:
         return None
     diagonal = float(np.hypot(*guide.shape))
     areas, predicted_areas = closed_areas(wanted), closed_areas(drawn)
-    pairs = _match_areas(areas, predicted_areas, diagonal)
+    pairs = []
+    if _is_outlined(predicted, predicted_areas):
+        pairs = _match_areas(areas, predicted_areas, diagonal)
     x, y = pixel_grid(*guide.shape)
     carried = _carry_areas(areas, predicted_areas, pairs)
     bent = _bend(predicted, wanted, np.zeros((*guide.shape, 2), np.float32), diagonal)
@@ -88,6 +92,12 @@ def snap(predicted: Premultiplied, guide: Gray, strength: float) -> Snap | None:
     field = field * (np.float32(strength) * np.clip(moved / _STILL_PIXELS - 1, 0, 1))
     paper = ~areas.live if start.any() else np.zeros_like(wanted)
     return Snap(x + field[..., 0], y + field[..., 1], paper, met, folded, areas, predicted_areas, pairs)
+
+
+def _is_outlined(predicted: Premultiplied, areas: Regions) -> bool:
+    """Say whether strokes bound the drawing all around; dark shapes without outlines leave it open."""
+    drawn = predicted[..., 3] > 128
+    return float((drawn & ~areas.live).sum()) < MOST_OPEN * max(float(drawn.sum()), 1)
 
 
 def _match_areas(areas: Regions, predicted: Regions, diagonal: float) -> list[tuple[int, int]]:

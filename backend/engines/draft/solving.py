@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .affine import Affine, inverse
-from .colour import Premultiplied
+from .colour import Gray, Premultiplied
 from .features import WORST_COST, Features, features, match_cost
 from .flow import FlowMotion, dense_flow
 from .front_order import front_order
@@ -42,8 +42,8 @@ def solve_regions(
         hypotheses = find_hypotheses(a, b, found[0], found[1], flow.result(), opaque)
         motions = hypotheses.motions
         sides = (
-            Side(seen_a, seen_b, found[0], motions, opaque),
-            Side(seen_b, seen_a, found[1], [inverse(motion) for motion in motions], opaque),
+            Side(seen_a, seen_b, _alpha(b), found[0], motions, opaque),
+            Side(seen_b, seen_a, _alpha(a), found[1], [inverse(motion) for motion in motions], opaque),
         )
         labels: list[Labels] = list(
             pool.map(lambda side: label_regions(side, hypotheses.camera, still_backdrop), sides)
@@ -53,7 +53,7 @@ def solve_regions(
     order = front_order(motions, (labels[0].motion, labels[1].motion), (seen_a, seen_b), paths, backdrop)
     solved = []
     for index, (side, key) in enumerate(zip(sides, (a, b), strict=True)):
-        cost, hidden = _own_match(side, labels[index].motion, (b, a)[index])
+        cost, hidden = _own_match(side, labels[index].motion)
         confidence = np.clip(1 - cost / WORST_COST * 1.5, 0, 1).astype(np.float32)
         label = labels[index].motion.copy()
         if opaque:
@@ -69,14 +69,17 @@ def solve_regions(
     return solved[0], solved[1]
 
 
-def _own_match(side: Side, motion: NDArray[Any], other: Premultiplied) -> tuple[Map, Mask]:
+def _alpha(key: Premultiplied) -> Gray:
+    return np.ascontiguousarray(key[..., 3])
+
+
+def _own_match(side: Side, motion: NDArray[Any]) -> tuple[Map, Mask]:
     """Return the mismatch of every pixel under its part's motion, and where the other key has something there.
 
     The mismatch is measured as if the part went on beyond its border.
     """
     cost = np.full(motion.shape, WORST_COST, np.float32)
     hidden = np.zeros(motion.shape, np.bool_)
-    other_alpha = np.ascontiguousarray(other[..., 3])
     for index in np.unique(motion):
         if index < 0:
             continue
@@ -90,8 +93,8 @@ def _own_match(side: Side, motion: NDArray[Any], other: Premultiplied) -> tuple[
         found = match_cost(side.own[box], warp(side.other, shifted, inside.shape, side.opaque), 3)
         cost[box][inside] = found[inside]
         drawn = cv2.warpAffine(
-            other_alpha, shifted, (inside.shape[1], inside.shape[0]), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_CONSTANT, borderValue=(255,),
+            side.other_alpha, shifted, (inside.shape[1], inside.shape[0]),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT, borderValue=(255,),
         )  # fmt: skip
         hidden[box][inside] = drawn[inside] > 128
     return cost, hidden
