@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-#: Every piece is judged at so many places along it, and is cut beforehand if they would lie too far apart.
-_SAMPLES, _LONGEST = 24, 96
+#: Pieces of up to so many points are judged at so many places along them.
+_PLACES = ((96, 24), (400, 100), (10**9, 300))
 #: The path turns a corner where the directions over this many points before and after differ by so much.
 _CORNER_REACH, _CORNER = 4, np.radians(48)
 _SHORTEST = 3
@@ -54,7 +54,16 @@ def fit(stretches: Sequence[Stretch]) -> list[Curve]:
     done: list[Array] = []
     for round_ in range(_ROUNDS):
         first, last = pieces[:, 0], pieces[:, 1]
-        handles, stray, worst = _fit_pieces(points, tolerance, after[first], before[last], first, last)
+        handles, stray, worst = np.zeros((len(first), 4)), np.zeros(len(first)), np.zeros(len(first), int)
+        shortest = 0
+        for longest, places in _PLACES:
+            some = np.nonzero((last - first > shortest) & (last - first <= longest))[0]
+            shortest = longest
+            if len(some):
+                a, b = first[some], last[some]
+                handles[some], stray[some], worst[some] = _fit_pieces(
+                    points, tolerance, after[a], before[b], a, b, places
+                )
         short = last - first < 2 * _SHORTEST
         good = (stray <= 1) | short | (round_ == _ROUNDS - 1)
         done.append(np.column_stack([first, last, handles])[good])
@@ -97,7 +106,7 @@ def _from_a_good_start(stretch: Stretch) -> tuple[Array, Array, Array, Array, Ar
     cuts = np.unique(np.concatenate([[0], cuts, [len(points) - 1]]))
     pieces = []
     for first, last in pairwise(cuts):
-        parts = max(-(-(last - first) // _LONGEST), 2 if stretch.closed and len(cuts) == 2 else 1)
+        parts = 2 if stretch.closed and len(cuts) == 2 else 1
         inner = np.unique(np.rint(np.linspace(first, last, parts + 1)).astype(int))
         pieces += list(pairwise(inner))
     return points, tolerance, before, after, np.array(pieces).reshape(-1, 2), shift
@@ -149,17 +158,17 @@ def _corners(points: Array, *, closed: bool) -> NDArray[np.bool_]:
 
 
 def _fit_pieces(
-    points: Array, tolerance: Array, leaving: Array, arriving: Array, first: Array, last: Array
+    points: Array, tolerance: Array, leaving: Array, arriving: Array, first: Array, last: Array, places: int
 ) -> tuple[Array, Array, Array]:
-    """Fit one cubic to each piece between two points.
+    """Fit one cubic to each piece between two points, judged at so many places.
 
     Returns its two handles (k, 4), the largest error as a share of the tolerance (k,), and the index of the point
     where it is worst (k,).
     """
-    share = np.linspace(0, 1, _SAMPLES)
-    places = first[:, None] + (last - first)[:, None] * share
-    floor = np.minimum(places.astype(int), last[:, None] - 1)
-    rest = (places - floor)[..., None]
+    share = np.linspace(0, 1, places)
+    where = first[:, None] + (last - first)[:, None] * share
+    floor = np.minimum(where.astype(int), last[:, None] - 1)
+    rest = (where - floor)[..., None]
     target = points[floor] * (1 - rest) + points[floor + 1] * rest
     allowed = np.minimum(tolerance[floor], tolerance[floor + 1])
     start, end = target[:, :1], target[:, -1:]
@@ -197,7 +206,7 @@ def _fit_pieces(
         t = np.maximum.accumulate(t, axis=1)
     stray = np.hypot(away[..., 0], away[..., 1]) / allowed
     worst = stray.argmax(1)
-    index = np.rint(np.take_along_axis(places, worst[:, None], 1)[:, 0]).astype(int)
+    index = np.rint(np.take_along_axis(where, worst[:, None], 1)[:, 0]).astype(int)
     return np.column_stack([h1, h2]), stray.max(1), index
 
 

@@ -29,7 +29,7 @@ _CLEAR = 0.5
 #: An area of fewer pixels is taken for a speck.
 _SPECK = 7
 #: How far an outline may be off where it is seen, under a line, and under an area or off the canvas, in pixels.
-_SEEN, _UNDER_LINE, _HIDDEN = 0.12, 0.6, 1.2
+_SEEN, _UNDER_LINE, _HIDDEN = 0.16, 0.6, 1.2
 _SQUARE = np.ones((3, 3), np.uint8)
 
 
@@ -213,4 +213,9 @@ def _outline(ring: Array, own: int, rank: Array, lines: Array, corner: Array, ma
     size = np.array(lines.shape[::-1])
     off = ((points < margin - 0.5) | (points > size - margin + 0.5)).any(1)
     tolerance[off] = _HIDDEN
+    if len(points) > 8 * _UNDERLAP:
+        # Where it is hidden it may run as it likes, best smoothly.
+        calm = smoothed(points, 3.0, closed=True)
+        hidden = cv2.erode(((tolerance == _HIDDEN) & ~off).astype(np.uint8), np.ones((5, 1), np.uint8))[:, 0] > 0
+        points = np.where(hidden[:, None], calm, points)
     return Outline(points, tolerance)

@@ -23,7 +23,9 @@ Array = NDArray[Any]
 #: Pixels around the canvas in which areas and lines go on as they left it, so that none ends at its border.
 _MARGIN = 6
 #: How far a line's middle may be off, in pixels.
-_LINE_TOLERANCE = 0.12
+_LINE_TOLERANCE = 0.18
+#: How much more of everything is forgiven for each 1/255 of noise in the picture.
+_FORGIVEN = 0.15
 #: Coverage above which the middle of a line is looked for.
 _LINE_COVER = 0.35
 
@@ -54,7 +56,8 @@ class Tracer:
         height, width = picture.shape[:2]
         padded = cv2.copyMakeBorder(picture, *(_MARGIN,) * 4, cv2.BORDER_REPLICATE)
         pixels = premultiplied(padded)
-        coverage = coverage_of(calmed(pixels, noise_of(pixels)), self._palette)
+        noise = noise_of(pixels)
+        coverage = coverage_of(calmed(pixels, noise), self._palette)
         pen = widest_pen(width, height)
         parts = separate(coverage, pen)
         lines_cover = sum(parts.lines.values(), np.zeros(padded.shape[:2], np.float32))
@@ -66,17 +69,17 @@ class Tracer:
                 lines += [(colour, line) for line in found]
                 regions += outline_patches(unexplained(cover, found), colour)
         lines = _in_order(lines)
-        fills, strokes = self._drawn(regions, lines)
+        fills, strokes = self._drawn(regions, lines, 1 + _FORGIVEN * noise)
         return Drawing(frame, width, height, fills, strokes, source)
 
     def _drawn(
-        self, regions: Sequence[Region], lines: Sequence[tuple[int, CentreLine]]
+        self, regions: Sequence[Region], lines: Sequence[tuple[int, CentreLine]], slack: float
     ) -> tuple[tuple[Fill, ...], tuple[Line, ...]]:
-        """Turn areas and lines into curves on the canvas."""
+        """Turn areas and lines into curves on the canvas; slack: factor to all tolerances."""
         outlines = [outline for region in regions for outline in (region.outline, *region.holes)]
-        stretches = [Stretch(outline.points, outline.tolerance, closed=True) for outline in outlines]
+        stretches = [Stretch(outline.points, slack * outline.tolerance, closed=True) for outline in outlines]
         for _, line in lines:
-            stretches.append(Stretch(line.points, np.full(len(line.points), _LINE_TOLERANCE), line.closed))
+            stretches.append(Stretch(line.points, np.full(len(line.points), slack * _LINE_TOLERANCE), line.closed))
         curves = iter(fit(stretches))
         fills = [
             Fill(self._names[region.colour], tuple(_knots(next(curves)) for _ in (region.outline, *region.holes)))

@@ -1,4 +1,4 @@
-"""Pictures of known shapes and of traced drawings, painted large and shrunk, so that edges are soft as on screen."""
+"""Pictures of known shapes and of traced drawings, painted large and shrunk: edges as soft as on screen."""
 
 from __future__ import annotations
 
