@@ -190,11 +190,11 @@ def _write_tensors(
     for key, shape in shapes.items():
         tensor = read(key).to(dtype).contiguous()
         assert tuple(tensor.shape) == shape
-        if not torch.isfinite(tensor).all():
+        if tensor.numel() and not all(bound.isfinite() for bound in torch.aminmax(tensor)):
             raise UserError(
                 "checkpoint-damaged",
                 f"“{key}” holds numbers that are infinite, or too large for this precision.",
                 "Import with the other precision (`--precision bf16`), or download the file again.",
             )
-        done += file.write(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+        done += file.write(tensor.reshape(-1).view(torch.uint8).numpy().data)
         on_written(done)
