@@ -62,7 +62,8 @@ def _limb(
         if not angular:
             return capsule(a, b, radius, radius * 0.8)
         length = float(np.linalg.norm(b - a))
-        return np.asarray(turned(box((-radius, -radius * 0.5), (radius, length + radius * 0.5)), heading) + a
+        blade = box((-radius, -radius * 0.5), (radius, length + radius * 0.5))
+        return np.asarray(turned(blade, heading) + a)
 
     hand = (
         turned(box((-radius * 1.2, -radius), (radius * 1.2, radius * 1.2)), angle + bend) + end
