@@ -60,8 +60,8 @@ def _compute() -> None:
     """Convolve on the best device and import what the diffusion engine stands on."""
     import einops
     import omegaconf
-    import safetensors.torch
     import torch
+    from safetensors.torch import load, save
 
     from ..engines.tooncrafter.tokenizer import tokenize
 
@@ -69,7 +69,7 @@ def _compute() -> None:
     picture = torch.ones(1, 3, 8, 8, device=device)
     convolved = torch.nn.functional.conv2d(picture, torch.ones(4, 3, 3, 3, device=device))
     assert einops.reduce(convolved, "batch channel y x -> ", "mean").item() == 27.0
-    assert safetensors.torch.load(safetensors.torch.save({"one": torch.ones(1)}))["one"].item() == 1.0
+    assert load(save({"one": torch.ones(1)}))["one"].item() == 1.0
     assert omegaconf.OmegaConf.create({"one": 1}).one == 1
     assert tokenize(["a drawing"], 77).shape == (1, 77)
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+#: What Blender imports of the backend.
 CONTRACT = ("errors", "record", "job", "messages", "result", "strokes", "timing")
+CONTRACT += ("environment", "weights", "weights_download", "doctor")
 
 
 def imports(folder: Path) -> Iterator[tuple[Path, str]]:
