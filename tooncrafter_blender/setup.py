@@ -67,7 +67,7 @@ class Setup:
     @property
     def words(self) -> str:
         """What happens now, with amounts, in a few words."""
-        if not self.of_bytes or not self.done_bytes:
+        if not self.done_bytes or not self.stage.startswith("Downloading"):
             return f"{self.stage}…"
         return f"{self.stage}: {self.done_bytes / 1e6:.0f} of about {self.of_bytes / 1e6:.0f} MB"
 

@@ -70,7 +70,7 @@ def story() -> Story:
     began = time.monotonic()
     assert bpy.ops.inbetween.retry(job=entry.job.id) == {"FINISHED"}
     entry = queue.find(entry.job.id)
-    yield from wait_until(lambda: queue.setup.fraction > 0.3 or not entry.busy, 120)
+    yield from wait_until(lambda: queue.setup.fraction > 0.1 or not entry.busy, 120)
     say("setting up:", queue.setup.words, f"{time.monotonic() - began:.1f} s")
     if not os.environ.get("GUI_NO_PICTURES"):
         yield 0.5  # for the panel to be drawn; a picture takes seconds, so time is measured without one
