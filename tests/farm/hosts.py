@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -20,13 +20,22 @@ PATIENCE_SECONDS = 240
 class Farm:
     """Scheduler and hosts; everything that they started ends with `close`."""
 
-    def __init__(self, place: Path, hosts: int, *, resources: str = "GPU=1", worker_ttl: str = "300s") -> None:
+    def __init__(
+        self,
+        place: Path,
+        hosts: int,
+        *,
+        resources: str = "GPU=1",
+        worker_ttl: str = "300s",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         place.mkdir()
         self.scheduler_file = place / "scheduler.json"
         self._place = place
         self._environment = os.environ | {
             "PYTHONPATH": str(ROOT),
             "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": worker_ttl,
+            **(environment or {}),
         }
         self._started: list[psutil.Process] = []
         where = ["--scheduler-file", str(self.scheduler_file)]

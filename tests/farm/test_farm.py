@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -217,6 +218,57 @@ def test_workers_that_offer_no_gpu_are_told_apart_from_no_workers(jobs: Path, tm
         batch = farm.batch(jobs)
         assert batch.wait() == 2
         assert "--resources GPU=1" in batch.complaints() and "Traceback" not in batch.complaints()
+    finally:
+        farm.close()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make certificates")
+def test_a_farm_with_certificates_serves_those_who_have_one_and_nobody_else(
+    jobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    name = ["-subj", "/CN=farm", "-days", "2", "-nodes", "-newkey", "rsa:2048"]
+    for command in (
+        ["openssl", "req", "-x509", *name, "-keyout", "ca.key", "-out", "ca.pem"],
+        [
+            "openssl",
+            "req",
+            "-x509",
+            *name,
+            "-keyout",
+            "farm.key",
+            "-out",
+            "farm.pem",
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+        ],
+    ):
+        made = subprocess.run(command, cwd=keys, capture_output=True, text=True)
+        if made.returncode:
+            pytest.skip(f"this openssl cannot sign so: {made.stderr[-200:]}")
+    prefix = "DASK_DISTRIBUTED__COMM__"
+    certified = {
+        f"{prefix}DEFAULT_SCHEME": "tls",
+        f"{prefix}REQUIRE_ENCRYPTION": "true",
+        f"{prefix}TLS__CA_FILE": str(keys / "ca.pem"),
+    }
+    for role in ("SCHEDULER", "WORKER", "CLIENT"):
+        certified[f"{prefix}TLS__{role}__CERT"] = str(keys / "farm.pem")
+        certified[f"{prefix}TLS__{role}__KEY"] = str(keys / "farm.key")
+    for name_ in sorted(path.name for path in jobs.iterdir())[3:]:
+        shutil.rmtree(jobs / name_)
+    farm = Farm(tmp_path / "farm", hosts=1, environment=certified)
+    try:
+        assert farm.batch(jobs).wait() == 0
+        address = json.loads(farm.scheduler_file.read_text())["address"]
+        assert address.startswith("tls://")
+        monkeypatch.setattr(farms, "_CONNECT_SECONDS", 2)
+        for stranger in (address, address.replace("tls://", "tcp://")):
+            with pytest.raises(UserError, match="no Dask scheduler at"):
+                farms.DaskCrew(stranger)
     finally:
         farm.close()
 
