@@ -20,8 +20,8 @@ from .palette import Palette, is_flat, is_mixed
 Array = NDArray[Any]
 
 #: Squared error, in (1/255)², that a colour must save to be taken from within two pixels instead of from right
-#: beside, or from further away.
-_WITHIN_PENALTY, _FAR_PENALTY = 36.0, 500.0
+#: beside, or from further away; an ink may turn up anywhere.
+_WITHIN_PENALTY, _FAR_PENALTY, _INK_PENALTY = 36.0, 900.0, 400.0
 #: A pixel whose colour is missed by more than this, squared, asks for more colours (at least; noise raises it).
 _POOR = 120.0
 _SQUARE = np.ones((3, 3), np.uint8)
@@ -40,12 +40,16 @@ def coverage_of(pixels: Array, palette: Palette) -> Array:
         return coverage
     poor_error = max(_POOR, palette.tolerance**2)
     mixed = pixels[rows, columns]
-    shares, poor = _split(mixed, colours, _penalties(marks, rows, columns), poor_error)
+    far = np.where(palette.is_ink, _INK_PENALTY, _FAR_PENALTY).astype(np.float32)
+    shares, poor = _split(mixed, colours, _penalties(marks, far, rows, columns), poor_error)
     coverage[:, rows, columns] = shares
     if poor.any():
-        # What is mostly one colour now speaks for it to its neighbours: a thin line helps itself along.
+        # What is mostly one colour beyond doubt now speaks for it to its neighbours: a thin line helps itself.
+        missed = mixed - shares.T @ colours
+        sure = np.einsum("ij,ij->i", missed, missed) < poor_error / 2
+        marks[:, rows, columns] |= ((shares > 0.55) & sure).astype(np.uint8)
         rows, columns, mixed = rows[poor], columns[poor], mixed[poor]
-        penalties = _penalties((coverage > 0.55).astype(np.uint8), rows, columns)
+        penalties = _penalties(marks, far, rows, columns)
         shares, _ = _split(mixed, colours, penalties, poor_error, three=True)
         coverage[:, rows, columns] = shares
     return coverage
@@ -71,11 +75,11 @@ def _painted(pixels: Array, palette: Palette) -> Array:
     return marks
 
 
-def _penalties(marks: Array, rows: Array, columns: Array) -> Array:
+def _penalties(marks: Array, far: Array, rows: Array, columns: Array) -> Array:
     """Return what using each colour at these n pixels costs by its distance: (colours, n) float32."""
     penalties = np.empty((len(marks), len(rows)), np.float32)
-    costs = np.array([_FAR_PENALTY, _WITHIN_PENALTY, 0.0], np.float32)
-    for penalty, mark in zip(penalties, marks, strict=True):
+    for penalty, mark, most in zip(penalties, marks, far, strict=True):
+        costs = np.array([most, _WITHIN_PENALTY, 0.0], np.float32)
         beside = cv2.dilate(mark, _SQUARE)
         within = cv2.dilate(beside, _SQUARE)
         penalty[:] = costs[beside[rows, columns] + within[rows, columns]]
@@ -110,7 +114,7 @@ def _split(
             at = at[better]
             best[at], first[at], second[at], share[at] = error[better], one, other, part[better]
 
-    near = penalties < _FAR_PENALTY
+    near = penalties < _INK_PENALTY
     try_pairs(near)
     poor = best > poor_error
     if poor.any():
@@ -129,7 +133,7 @@ def _split_in_three(
 ) -> None:
     """Improve the shares of pixels that no two colours explain: a thin line between two areas touches both."""
     poor = np.nonzero(best > poor_error)[0]
-    near = penalties[:, poor] < _FAR_PENALTY
+    near = penalties[:, poor] < _INK_PENALTY
     for names in combinations(np.nonzero(near.any(1))[0].tolist(), 3):
         at = poor[near[list(names)].all(0)]
         if not len(at):

@@ -26,15 +26,22 @@ MOST_COLOURS = 32
 _FEWEST_PIXELS = 24
 #: Colours closer than this are one, in 1/255 along the straight line between them.
 _CLOSE = 12.0
+#: Every so many of the flat pixels are enough to compare areas with lines.
+_EVERY = 16
 _DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 _SQUARE = np.ones((3, 3), np.uint8)
 
 
 @dataclass(frozen=True)
 class Palette:
-    """colours: (n, 4) premultiplied. tolerance: how far a painted pixel may stray from its colour, in 1/255."""
+    """The colours of a clip.
+
+    colours: (n, 4) premultiplied. is_ink: (n,) whether a colour is mostly drawn in lines. tolerance: how far a
+    painted pixel may stray from its colour, in 1/255.
+    """
 
     colours: Array
+    is_ink: NDArray[np.bool_]
     tolerance: float
 
 
@@ -107,9 +114,12 @@ def find_palette(keys: Sequence[Array], others: Sequence[Array] = ()) -> Palette
     areas: list[Array] = []
     lines: list[Array] = []
     noise = 0.0
+    votes = [np.zeros((0, 4), np.float32)], [np.zeros((0, 4), np.float32)]
     for group in (keys, others):
         flat, thin, noises = _votes(group)
         noise = max(noise, *noises, 0.0)
+        votes[0].append(flat[::_EVERY])
+        votes[1].append(thin)
         known = [*areas, *lines]
         plain = [c for c in _crowds(flat) if not _close(c, known, 1.5 * _CLOSE)]
         known += plain
@@ -118,7 +128,16 @@ def find_palette(keys: Sequence[Array], others: Sequence[Array] = ()) -> Palette
         areas += _unmixed(plain, [*areas, *lines, *new], 0.5 * _CLOSE)
         lines += new
     found = (areas + lines)[:MOST_COLOURS] or [_middle([*keys, *others])]
-    return Palette(np.array(found, np.float32), tolerance_for(noise))
+    colours = np.array(found, np.float32)
+    as_area, as_line = (_followers(colours, np.concatenate(group)) for group in votes)
+    return Palette(colours, as_line > 0.5 * _EVERY * as_area, tolerance_for(noise))
+
+
+def _followers(colours: Array, votes: Array) -> Array:
+    """Return how many votes (m, 4) each colour (n, 4) is nearest to, of those that are near any: (n,)."""
+    distances = (-2 * colours) @ votes.T + (colours**2).sum(1)[:, None] + (votes * votes).sum(1)
+    near = distances.min(0) < (2 * _CLOSE) ** 2
+    return np.bincount(distances.argmin(0)[near], minlength=len(colours))
 
 
 def _middle(pictures: Sequence[Array]) -> Array:
