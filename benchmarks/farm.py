@@ -9,8 +9,9 @@ jobs in a plain loop. With p processes on c cores the loop's work can at best be
     added time per job = wall time / jobs - baseline time per job / min(p, c)
 
 which charges the batch with everything that it does not do in parallel. Linear: the time of the last tenth of the
-jobs against the second tenth (the first starts the processes). Memory: of the asking process, at a tenth and at the
-end. --farm: the same through a Dask scheduler and that many workers on this machine.
+jobs against the second tenth (the first starts the processes). Own CPU: processor time of the asking process for
+each job, which others on the machine disturb least. Memory: of the asking process, at a tenth and at the end.
+--farm: the same through a Dask scheduler and that many workers on this machine.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Marks:
 
     times: list[float] = field(default_factory=lambda: [time.monotonic()])
     megabytes: list[float] = field(default_factory=list)
+    began_cpu: float = field(default_factory=time.process_time)
 
     def heard(self, task: Task, event: messages.Event) -> None:
         """Events are part of the work, but nothing is shown."""
@@ -75,10 +77,11 @@ class Marks:
         tenth = max(1, jobs // 10)
         second = self.times[2 * tenth] - self.times[tenth]
         last = self.times[-1] - self.times[-1 - tenth]
+        cpu = time.process_time() - self.began_cpu
         best = baseline / min(processes, os.cpu_count() or 1)
         return (
             f"{baseline * 1000:10.1f}  {wall:8.1f}  {wall / jobs * 1000:9.1f}  {(wall / jobs - best) * 1000:9.1f}  "
-            f"{last / second:12.2f}  "
+            f"{cpu / jobs * 1000:10.1f}  {last / second:12.2f}  "
             f"{self.megabytes[tenth]:8.1f}  {self.megabytes[-1]:8.1f}"
         )
 
@@ -159,7 +162,9 @@ def main() -> None:
     parser.add_argument("--farm", action="store_true", help="through Dask")
     options = parser.parse_args()
     print(f"{options.jobs} jobs, {os.cpu_count()} cores, {'through Dask' if options.farm else 'local'}")
-    print("processes  loop ms/job    wall s  ms per job   added ms  last/2nd 10th  MB at 10th  MB at end")
+    print(
+        "processes  loop ms/job    wall s  ms per job   added ms  own CPU ms  last/2nd 10th  MB at 10th  MB at end"
+    )
     for processes in map(int, options.processes.split(",")):
         baseline = plain_loop(max(1, options.jobs // 4))
         with fresh_jobs(options.jobs) as place, (dask_crew if options.farm else local_crew)(processes) as crew:
