@@ -264,6 +264,8 @@ class Queue:
                 entry.seconds_left = event.seconds_left
             case messages.FrameReady():
                 entry.finished.add(event.frame)
+            case messages.Preview():
+                return None  # half-made drawings are on disk for who wants to look
             case messages.Notice():
                 entry.warnings.append(Caution(event.sentence, event.frame))
             case messages.Done():

@@ -12,7 +12,7 @@ from bpy.props import StringProperty
 from ..backend.errors import UserError
 from . import generate, guides, keyframes, watching
 from .jobs import Entry, queue
-from .properties import choice_of
+from .properties import choice_of, scene_in
 
 Outcome = set[Literal["RUNNING_MODAL", "CANCELLED", "FINISHED", "PASS_THROUGH", "INTERFACE"]]
 
@@ -30,10 +30,9 @@ class INBETWEEN_OT_generate(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey with the reason while there is nothing to draw."""
-        choice = choice_of(context.scene)
-        reason = keyframes.why_not(
-            context.object, context.scene, exposure=choice.exposure, breakdowns=choice.breakdowns
-        )
+        scene = scene_in(context)
+        choice = choice_of(scene)
+        reason = keyframes.why_not(context.object, scene, exposure=choice.exposure, breakdowns=choice.breakdowns)
         if not reason and bpy.app.is_job_running("RENDER"):
             reason = "Wait for the render to end."
         if reason:
@@ -42,9 +41,10 @@ class INBETWEEN_OT_generate(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Capture the keys, which shows its progress at the pointer, and queue the job."""
+        scene = scene_in(context)
         with _pointer_progress(context) as report:
             try:
-                entry = generate.generate(context.scene, context.object, choice_of(context.scene), report=report)
+                entry = generate.generate(scene, context.object, choice_of(scene), report=report)
             except UserError as error:
                 return _refuse(self, error)
         count = len(entry.job.wanted)
@@ -114,7 +114,7 @@ class INBETWEEN_OT_import(_OnEntry, bpy.types.Operator):
         """Import as the scene says now; a reference where it says nothing yet."""
         if self.entry is None:
             return REFUSED
-        how = choice_of(context.scene).import_as
+        how = choice_of(scene_in(context)).import_as
         try:
             made = watching.import_entry(self.entry, "reference" if how == "none" else how)
         except UserError as error:
@@ -193,6 +193,7 @@ def _refuse(operator: bpy.types.Operator, error: UserError) -> Outcome:
 def _pointer_progress(context: bpy.types.Context) -> Iterator[generate.Report]:
     """Count from 0 to 100 at the mouse pointer."""
     manager = context.window_manager
+    assert manager
     manager.progress_begin(0, 100)
     try:
         yield lambda step, of: manager.progress_update(round(100 * step / max(1, of)))

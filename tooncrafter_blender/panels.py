@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from . import grease_pencil, guides
@@ -16,7 +18,7 @@ from .operators import (
     INBETWEEN_OT_remove,
     INBETWEEN_OT_retry,
 )
-from .properties import choice_of, settings_of
+from .properties import choice_of, scene_in, settings_of
 from .prospect import prospect
 from .setup_view import draw_remedy, draw_setup
 from .wrapped_text import draw_text
@@ -32,9 +34,12 @@ _MOST_WARNINGS = 4
 
 
 class _Tab:
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "In-between"
+    """What the panels share. Blender's stubs know neither mix-ins nor that a panel always has a layout."""
+
+    bl_space_type: Any = "VIEW_3D"
+    bl_region_type: Any = "UI"
+    bl_category: Any = "In-between"
+    layout: Any
 
 
 class INBETWEEN_PT_main(_Tab, bpy.types.Panel):
@@ -56,7 +61,7 @@ class INBETWEEN_PT_main(_Tab, bpy.types.Panel):
         for entry in queue.entries:
             if entry.state is State.RUNNING:
                 _draw_progress(layout, entry)
-        chosen = settings_of(context.scene)
+        chosen = settings_of(scene_in(context))
         column = _properties(layout)
         column.prop(chosen, "engine")
         if obstacle := queue.obstacles.get(chosen.engine):
@@ -92,7 +97,7 @@ class INBETWEEN_PT_guides(_Tab, bpy.types.Panel):
         else:
             text = f"Draw on the layer “{guides.GUIDE_LAYER_NAME}” between two keys."
         draw_text(layout, context, text, "GREASEPENCIL")
-        _properties(layout).prop(settings_of(context.scene), "guide_strength", text="Strength", slider=True)
+        _properties(layout).prop(settings_of(scene_in(context)), "guide_strength", text="Strength", slider=True)
 
 
 class INBETWEEN_PT_look(_Tab, bpy.types.Panel):
@@ -105,7 +110,7 @@ class INBETWEEN_PT_look(_Tab, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Lay out the sub-panel."""
-        chosen = settings_of(context.scene)
+        chosen = settings_of(scene_in(context))
         column = _properties(self.layout)
         for name in ("preset", "seed", "arcs", "flat_colours", "breakdowns", "width", "whole_scene"):
             column.prop(chosen, name)
@@ -138,7 +143,7 @@ def _properties(layout: bpy.types.UILayout) -> bpy.types.UILayout:
 
 def _draw_prospect(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     playing = context.screen is not None and context.screen.is_animation_playing
-    found = prospect(context.object, context.scene, choice_of(context.scene), playing=playing)
+    found = prospect(context.object, scene_in(context), choice_of(scene_in(context)), playing=playing)
     box = layout.box().column(align=True)
     if found.refusal:
         draw_text(box, context, found.refusal.sentence, "INFO")
@@ -158,7 +163,7 @@ def _draw_refusal(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     draw_remedy(box, error.code)
 
 
-def _draw_progress(layout: bpy.types.UILayout, entry: Entry) -> None:
+def _draw_progress(layout: Any, entry: Entry) -> None:
     row = layout.row(align=True)
     row.progress(factor=entry.progress, type="BAR", text=_progress_text(entry))
     row.operator(INBETWEEN_OT_cancel.bl_idname, text="", icon="X").job = entry.job.id
@@ -183,7 +188,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def _draw_entry(box: bpy.types.UILayout, context: bpy.types.Context, entry: Entry) -> None:
+def _draw_entry(box: Any, context: bpy.types.Context, entry: Entry) -> None:
     row = box.row(align=True)
     row.label(text=f"{entry.home.object} {entry.first}–{entry.last}", icon=_ICONS[entry.state])
     job = entry.job.id
@@ -216,7 +221,7 @@ def _draw_entry(box: bpy.types.UILayout, context: bpy.types.Context, entry: Entr
             buttons.operator(INBETWEEN_OT_import.bl_idname, text="Import", icon="IMPORT").job = job
 
 
-def _draw_key_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
+def _draw_key_menu(menu: Any, context: Any) -> None:
     menu.layout.separator()
     menu.layout.operator(INBETWEEN_OT_generate.bl_idname, icon="PLAY")
 

@@ -150,6 +150,12 @@ class InbetweenSettings(bpy.types.PropertyGroup):
         )
 
 
+def scene_in(context: bpy.types.Context) -> bpy.types.Scene:
+    """Return the scene that the person works in; there is always one while anything can be drawn or pressed."""
+    assert context.scene
+    return context.scene
+
+
 def settings_of(scene: bpy.types.Scene) -> InbetweenSettings:
     """Return the scene's settings to be shown or changed."""
     return cast(InbetweenSettings, scene.inbetween)  # type: ignore[attr-defined]

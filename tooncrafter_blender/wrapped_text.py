@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import blf
 import bpy
 
@@ -10,10 +12,11 @@ _MARGIN = 76
 _FONT_SIZE = 11
 
 
-def draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
+def draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: Any = "NONE") -> None:
     """Draw a sentence in as many lines as the region's width asks for; the icon stands before the first."""
     if not text:
         return
+    assert context.preferences and context.region
     scale = context.preferences.system.ui_scale
     blf.size(0, _FONT_SIZE * scale)
     for index, line in enumerate(_lines(text, context.region.width - _MARGIN * scale)):
