@@ -33,6 +33,9 @@ _CAMERA_GOOD = 0.06
 _EXPLAINED = 0.25
 #: What landing on clear ground costs, beyond looking different.
 _NOTHING = 0.3
+#: A region that matches nowhere better than this (mean mismatch) has no counterpart, and how much it still says.
+_ORPHANED = 0.5
+_ORPHAN_SAYS = 0.1
 _STEP = 3
 
 
@@ -153,7 +156,8 @@ def _region_costs(
         explained = (back < 0.1 * WORST_COST).astype(np.float32) * np.float32(_EXPLAINED)
     costs = np.empty((count, amount))
     for index, motion in enumerate(small.motions):
-        cost = small.cost(motion, side.opaque, _OUTSIDE)
+        # Beyond the border of an opaque picture there may be anything; beside a drawing on clear ground is nothing.
+        cost = small.cost(motion, side.opaque, _OUTSIDE if side.opaque else 1.0)
         if explained is not None and index != camera:
             cost = cost + cv2.warpAffine(
                 explained,
@@ -162,6 +166,8 @@ def _region_costs(
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             )
         costs[:, index] = np.bincount(flat, cost.ravel(), minlength=count + 1)[1:]
+    if not side.opaque:  # what the other key does not show says nothing of its motion: it goes with its neighbours
+        costs[costs.min(axis=1) > _ORPHANED * area] *= _ORPHAN_SAYS
     reluctance = np.array([0.01 + 0.02 * abs(angle(motion)) for motion in side.motions])
     reluctance[0] -= 0.01
     costs += reluctance * area[:, None]

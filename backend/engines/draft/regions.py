@@ -17,6 +17,9 @@ PALETTE_SIZE = 14
 _ALPHA_WEIGHT = 0.6
 #: What a region keeps under opening, at least; lines and antialiased rims keep less.
 _SOLID_SHARE = 0.35
+#: A net of lines has that many times the square of its thickest radius as area, and encloses that many times its own.
+_NET_SPREAD = 60.0
+_NET_ENCLOSES = 2.0
 _CLEAR = np.array([137, 128, 128, 0], np.float32)
 _INK = np.array([30, 128, 128, 150], np.float32)
 
@@ -122,13 +125,34 @@ def _add_solid(
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(area, connectivity=4)
     kept = np.bincount(np.asarray(pieces)[solid > 0], minlength=count)
     sizes = stats[:, cv2.CC_STAT_AREA]
+    nets = _line_nets(area, np.asarray(pieces), sizes)
     number = np.zeros(count, np.int32)
     for piece in range(1, count):
+        if nets[piece]:
+            continue
         if sizes[piece] >= smallest and kept[piece] >= max(2, _SOLID_SHARE * sizes[piece]):
             colours.append(colour)
             number[piece] = len(colours)
     found = number[pieces]
     np.copyto(cores, found, where=found > 0)
+
+
+def _line_nets(area: NDArray[Any], pieces: NDArray[Any], sizes: NDArray[Any]) -> Mask:
+    """Tell which connected pieces are outlines: nowhere thick for their area, and with more inside than of their own.
+
+    A thick pen's outlines survive any opening, but they go with the shapes that they bound and are none themselves.
+    """
+    depth = cv2.distanceTransform(area, cv2.DIST_L2, 3)
+    radius = np.zeros(len(sizes))
+    np.maximum.at(radius, pieces.ravel(), depth.ravel())
+    nets = np.asarray(sizes > _NET_SPREAD * radius**2)
+    nets[0] = False
+    for piece in np.flatnonzero(nets):
+        borders, _ = cv2.findContours(
+            (pieces == piece).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        )
+        nets[piece] = sum(cv2.contourArea(border) for border in borders) > _NET_ENCLOSES * sizes[piece]
+    return nets
 
 
 def _add_enclosed_clear(
