@@ -234,10 +234,10 @@ _register, _unregister = bpy.utils.register_classes_factory(
 def register() -> None:
     """Add the tab and the menu entry."""
     _register()
-    bpy.types.DOPESHEET_MT_key.append(_draw_key_menu)
+    bpy.types.DOPESHEET_MT_key.append(_draw_key_menu)  # type: ignore[arg-type]
 
 
 def unregister() -> None:
     """Take tab and menu entry away."""
-    bpy.types.DOPESHEET_MT_key.remove(_draw_key_menu)
+    bpy.types.DOPESHEET_MT_key.remove(_draw_key_menu)  # type: ignore[arg-type]
     _unregister()
