@@ -22,13 +22,15 @@ from .regions import Regions, measure
 from .view import Mask, nearest_true, pixel_grid
 
 #: The gate: the least share of the guide's lines that must be met, the largest share of moved pixels that may fold.
-LEAST_MET = 0.7
+LEAST_MET = 0.65
 MOST_FOLDED = 0.10
 #: The largest share of a drawing that may lie outside its outlines for its closed areas to mean anything.
 MOST_OPEN = 0.15
 _FOLD_RANGE = 0.3, 3.0
 _SMOOTHING = (22.0, 14.0, 9.0, 6.0)
 _REACH = 0.09
+#: A guide with fewer lines than this share of the drawing's is a rough one.
+_ROUGH_SHARE = 0.85
 #: Outlines within this many pixels of a matched area belong to it.
 _OUTLINE_PIXELS = 5.0
 _FEWEST_POINTS = 20
@@ -142,7 +144,10 @@ def _bend(predicted: Premultiplied, wanted: Mask, field: NDArray[Any], diagonal:
     """Improve a displacement field so that the prediction's strokes lie on the wanted ones."""
     target = oriented_points(wanted)
     target_tree = cKDTree(target)
-    for turn, smoothing in enumerate(_SMOOTHING):
+    # A rough guide leaves out what an artist does not care to draw: there, lines of the drawing need no partner, and
+    # what lies between the lines that have one keeps its shape.
+    rough = int(wanted.sum()) < _ROUGH_SHARE * int(strokes(luminance_over_white(predicted)).sum())
+    for turn, smoothing in enumerate(_SMOOTHING[:2] if rough else _SMOOTHING):
         drawn = strokes(luminance_over_white(_resample(predicted, field)))
         if int(drawn.sum()) < _FEWEST_POINTS:
             return field
@@ -152,10 +157,11 @@ def _bend(predicted: Premultiplied, wanted: Mask, field: NDArray[Any], diagonal:
         distance, nearest = cKDTree(points).query(target, distance_upper_bound=reach)
         found = np.isfinite(distance)
         _add(total, target[found], points[nearest[found]] - target[found], distance[found])
-        distance, nearest = target_tree.query(points, distance_upper_bound=reach)
-        found = np.isfinite(distance)
-        there = target[nearest[found]]
-        _add(total, there, points[found] - there, distance[found])
+        if not rough:
+            distance, nearest = target_tree.query(points, distance_upper_bound=reach)
+            found = np.isfinite(distance)
+            there = target[nearest[found]]
+            _add(total, there, points[found] - there, distance[found])
         smooth = cv2.GaussianBlur(total, (0, 0), smoothing)
         step = smooth[..., :2] / (smooth[..., 2:] + np.float32(1e-4))
         x, y = pixel_grid(*wanted.shape)
