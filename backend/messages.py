@@ -23,7 +23,7 @@ MAX_LINE_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class Run:
-    """Run the job in `folder` (an absolute path), after those asked for before; `strokes`: then trace what it drew."""
+    """Run the job in `folder` (an absolute path), after those asked for before; `strokes`: trace what it drew."""
 
     job: str
     folder: str

@@ -137,9 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--overwrite", action="store_true", help="let --save replace a file that exists, also the one that is open")
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--capture-only", action="store_true", help="write the job folder into --jobs, draw nothing")
-    part.add_argument(
-        "--import-only", action="store_true", help="bring in this file's finished jobs in --jobs"
-    )
+    part.add_argument("--import-only", action="store_true", help="bring in this file's finished jobs in --jobs")
     add("--jobs", type=Path, metavar="DIR", help="where job folders lie, for --capture-only and --import-only")
     add("--json", action="store_true", help="print events as JSON lines on stdout")
     return parser

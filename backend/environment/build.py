@@ -224,9 +224,7 @@ class _Build:
         def watch() -> None:
             self._follow()
             if time.monotonic() > deadline:
-                raise UserError(
-                    "environment-broken", "The new drawing engine does not answer.", "Try again."
-                )
+                raise UserError("environment-broken", "The new drawing engine does not answer.", "Try again.")
 
         outcome = run_installer(python_in(self._folder), command, variables, lambda line: None, watch)
         self._log += ["$ proof", outcome.said, f"(exit code {outcome.code})"]

@@ -16,7 +16,6 @@ from .. import Frame, Interval, Report
 from .between import Between
 from .colour import Premultiplied, premultiply, straighten
 from .guided import follow_guides
-from .view import Mask
 
 if TYPE_CHECKING:
     from .. import Picture
@@ -47,11 +46,10 @@ class DraftEngine:
         report.note("method", _method([stretch.between for stretch in stretches]))
         report.stage("drawing")
         report.progress(1, len(interval.times) + 1)
-        same = (start == end).all(axis=-1)
 
         def draw(time: float) -> Picture:
             stretch = next(s for s in stretches if s.holds(time))
-            return _finished(stretch.draw(time), pixels[0], start, same)
+            return _finished(stretch.draw(time), pixels[0], start)
 
         ahead = 1 if start.shape[0] * start.shape[1] > _LARGE_PIXELS else 2
         with ThreadPoolExecutor(ahead) as pool:
@@ -95,9 +93,12 @@ def _fitted(picture: Picture, shape: tuple[int, ...]) -> Picture:
     return cv2.resize(picture, (shape[1], shape[0]), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
-def _finished(drawn: Premultiplied, start: Premultiplied, original: Picture, same: Mask) -> Picture:
-    """Return a straight picture in which untouched pixels are the artist's own, to the last bit."""
-    picture = straighten(drawn)
-    untouched = same & (drawn.view(np.uint32)[..., 0] == start.view(np.uint32)[..., 0])
-    np.copyto(picture, original, where=untouched[..., None])
+def _finished(drawn: Premultiplied, start: Premultiplied, original: Picture) -> Picture:
+    """Return a straight picture in which what looks like the start key is the artist's own, to the last bit."""
+    picture = original.copy()
+    changed = drawn.view(np.uint32)[..., 0] != start.view(np.uint32)[..., 0]
+    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    if len(rows):
+        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        np.copyto(picture[box], straighten(drawn[box]), where=changed[box][..., None])
     return picture

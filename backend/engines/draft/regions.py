@@ -17,7 +17,7 @@ PALETTE_SIZE = 14
 _ALPHA_WEIGHT = 0.6
 #: What a region keeps under opening, at least; lines and antialiased rims keep less.
 _SOLID_SHARE = 0.35
-#: A net of lines has that many times the square of its thickest radius as area, and encloses that many times its own.
+#: A net of lines covers so many squares of its thickest radius, and encloses so many times what it covers.
 _NET_SPREAD = 60.0
 _NET_ENCLOSES = 2.0
 _CLEAR = np.array([137, 128, 128, 0], np.float32)
@@ -138,7 +138,7 @@ def _add_solid(
 
 
 def _line_nets(area: NDArray[Any], pieces: NDArray[Any], sizes: NDArray[Any]) -> Mask:
-    """Tell which connected pieces are outlines: nowhere thick for their area, and with more inside than of their own.
+    """Tell which connected pieces are outlines: nowhere thick for their area, and with more inside than they cover.
 
     A thick pen's outlines survive any opening, but they go with the shapes that they bound and are none themselves.
     """
@@ -148,9 +148,7 @@ def _line_nets(area: NDArray[Any], pieces: NDArray[Any], sizes: NDArray[Any]) ->
     nets = np.asarray(sizes > _NET_SPREAD * radius**2)
     nets[0] = False
     for piece in np.flatnonzero(nets):
-        borders, _ = cv2.findContours(
-            (pieces == piece).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-        )
+        borders, _ = cv2.findContours((pieces == piece).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         nets[piece] = sum(cv2.contourArea(border) for border in borders) > _NET_ENCLOSES * sizes[piece]
     return nets
 

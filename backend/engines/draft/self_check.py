@@ -12,6 +12,9 @@ from .view import Motion
 WORST_DIFFERENCE = 90.0
 #: Opaque pictures: the largest mean disagreement of flat art whose regions were understood.
 MOST_DISAGREEMENT = 0.045
+#: Up to this, they are kept when flow disagrees more than twice as much: its motions are too large for flow.
+MOST_DISAGREEMENT_IF_FLOW_FAILS = 0.08
+HALF_OF_FLOW = 0.5
 #: Transparent pictures: regions must disagree less than this share of what flow does.
 BETTER_THAN_FLOW = 0.9
 

@@ -144,8 +144,8 @@ def _bend(predicted: Premultiplied, wanted: Mask, field: NDArray[Any], diagonal:
     """Improve a displacement field so that the prediction's strokes lie on the wanted ones."""
     target = oriented_points(wanted)
     target_tree = cKDTree(target)
-    # A rough guide leaves out what an artist does not care to draw: there, lines of the drawing need no partner, and
-    # what lies between the lines that have one keeps its shape.
+    # A rough guide leaves out what an artist does not care to draw: lines of the drawing need no partner there, and
+    # what lies between those that have one keeps its shape.
     rough = int(wanted.sum()) < _ROUGH_SHARE * int(strokes(luminance_over_white(predicted)).sum())
     for turn, smoothing in enumerate(_SMOOTHING[:2] if rough else _SMOOTHING):
         drawn = strokes(luminance_over_white(_resample(predicted, field)))

@@ -19,7 +19,14 @@ from .labelling import Labels, Side, label_regions, warp
 from .layers import LayeredMotion, cut_layers
 from .paths import plan_paths
 from .regions import find_regions, joint_palette
-from .self_check import BETTER_THAN_FLOW, MOST_DISAGREEMENT, opaque_disagreement, transparent_disagreement
+from .self_check import (
+    BETTER_THAN_FLOW,
+    HALF_OF_FLOW,
+    MOST_DISAGREEMENT,
+    MOST_DISAGREEMENT_IF_FLOW_FAILS,
+    opaque_disagreement,
+    transparent_disagreement,
+)
 from .view import Map, Mask
 
 #: The rim of the backdrop beside something that moves is a mixture of both; it counts as such above this cost.
@@ -117,11 +124,16 @@ def solve(
     by_regions = solve_regions(
         a, b, opaque=opaque, still_backdrop=still_backdrop, canvas_shape=canvas_shape, size=a.shape[:2]
     )
-    if prefer_regions or (opaque and opaque_disagreement(a, b, by_regions) <= MOST_DISAGREEMENT):
+    if prefer_regions:
+        return "regions", by_regions
+    ours = opaque_disagreement(a, b, by_regions) if opaque else 0.0
+    if opaque and ours <= MOST_DISAGREEMENT:
         return "regions", by_regions
     by_flow = solve_flow(a, b, opaque)
-    if not opaque:
-        ours, theirs = transparent_disagreement(a, b, by_regions), transparent_disagreement(a, b, by_flow)
-        if ours < BETTER_THAN_FLOW * theirs:
-            return "regions", by_regions
-    return "flow", by_flow
+    if opaque:
+        understood = ours <= MOST_DISAGREEMENT_IF_FLOW_FAILS
+        understood = understood and ours < HALF_OF_FLOW * opaque_disagreement(a, b, by_flow)
+    else:
+        theirs = transparent_disagreement(a, b, by_flow)
+        understood = transparent_disagreement(a, b, by_regions) < BETTER_THAN_FLOW * theirs
+    return ("regions", by_regions) if understood else ("flow", by_flow)
