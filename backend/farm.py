@@ -118,8 +118,10 @@ class DaskCrew:
 
     def _elsewhere(self, avoided: str | None) -> dict[str, Any]:
         """Return what asks for another worker than `avoided`, if there is one."""
+        if not avoided:
+            return {}
         others = [address for address in self._offering() if address != avoided]
-        return {"workers": others, "allow_other_workers": True} if avoided and others else {}
+        return {"workers": others, "allow_other_workers": True} if others else {}
 
     def _settle(self, key: str) -> Outcome:
         """Return the outcome of a finished task and forget it: what we hold, Dask makes again when it gets lost."""
