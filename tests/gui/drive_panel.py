@@ -163,7 +163,7 @@ def story() -> Story:
     measure(queue, "poll", "poll worker")
     measure(prospect, "_look", "look for spans")
 
-    driver.click(*button(view, GENERATE))
+    yield from driver.click(*button(view, GENERATE))
     yield from wait_until(lambda: queue.entries)
     (entry,) = queue.entries
     longest.clear()
@@ -195,11 +195,11 @@ def story() -> Story:
     scene.render.resolution_x, scene.render.resolution_y = 1280, 720
     move_key(49, 900)  # work for minutes
     yield 1.0
-    driver.click(*button(view, GENERATE))
+    yield from driver.click(*button(view, GENERATE))
     yield from wait_until(lambda: len(queue.entries) == 2)
     entry = queue.entries[-1]
     yield from wait_until(lambda: len(entry.finished) >= 2)
-    driver.click(*button(view, PROGRESS, from_right=50))
+    yield from driver.click(*button(view, PROGRESS, from_right=50))
     yield from wait_until(lambda: entry.cancelling or not entry.busy)
     say("cancelling")
     yield from wait_until(lambda: not entry.busy)
@@ -209,7 +209,7 @@ def story() -> Story:
     yield 1.0
     screenshot("panel_cancelled", look())
     for below_top in range(400, 520, 14):  # sentences above the button may take more or fewer lines
-        driver.click(*button(view, below_top, from_right=200))
+        yield from driver.click(*button(view, below_top, from_right=200))
         yield 1.0
         if entry.busy:
             break

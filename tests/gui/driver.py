@@ -76,10 +76,13 @@ def region(kind: str, of: bpy.types.Area) -> bpy.types.Region:
     return next(region for region in of.regions if region.type == kind)
 
 
-def click(x: float, y: float) -> None:
-    """Click at window pixels, counted from the bottom left as Blender does."""
-    top = window().height - y
-    subprocess.run(["xdotool", "mousemove", f"{x:.0f}", f"{top:.0f}", "sleep", "0.3", "click", "1"], check=True)
+def click(x: float, y: float) -> Story:
+    """Click as a hand does: move, press, release. Window pixels, counted from the bottom left as Blender does."""
+    point_at(x, y)
+    yield 0.5
+    for act in ("mousedown", "mouseup"):
+        subprocess.run(["xdotool", act, "1"], check=True)
+        yield 0.2
 
 
 def point_at(x: float, y: float) -> None:
