@@ -22,7 +22,7 @@ from .regions import Regions, measure
 from .view import Mask, nearest_true, pixel_grid
 
 #: The gate: the least share of the guide's lines that must be met, the largest share of moved pixels that may fold.
-LEAST_MET = 0.65
+LEAST_MET = 0.7
 MOST_FOLDED = 0.10
 #: The largest share of a drawing that may lie outside its outlines for its closed areas to mean anything.
 MOST_OPEN = 0.15
