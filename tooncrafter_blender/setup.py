@@ -69,7 +69,7 @@ class Setup:
         """What happens now, with amounts, in a few words."""
         if not self.done_bytes or not self.stage.startswith("Downloading"):
             return f"{self.stage}…"
-        return f"{self.stage}: {self.done_bytes / 1e6:.0f} of about {self.of_bytes / 1e6:.0f} MB"
+        return f"{self.stage}: {self.done_bytes / 1e6:.0f} of {self.of_bytes / 1e6:.0f} MB"
 
     def begin(self, wish: Wish) -> None:
         """Wish for an environment; a wish that is being fulfilled already is not doubled."""

@@ -61,6 +61,7 @@ def ensure(plan: Plan, home: Path, listener: Listener, *, online: bool, anew: bo
     before still is, and downloads are kept.
     """
     if not anew and (python := _whole(plan, home)):
+        _tidy(home, plan.level)
         return python
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -85,6 +86,21 @@ def remove(home: Path, level: Level) -> None:
 
 def _whole(plan: Plan, home: Path) -> Path | None:
     return standing(home, plan, thorough=True).python
+
+
+class _Busy(Exception):
+    """Somebody else installs."""
+
+
+def _tidy(home: Path, level: Level) -> None:
+    """Remove what a killed installation left beside a ready environment, unless somebody is installing now."""
+
+    def give_up() -> None:
+        raise _Busy
+
+    if len([folder for folder in home.glob(f"{level}-*") if folder.is_dir()]) > 1:
+        with contextlib.suppress(_Busy, OSError), my_turn(home / "lock", give_up):
+            _sweep(home, level)
 
 
 def _wait(listener: Listener) -> None:
@@ -158,7 +174,7 @@ class _Build:
     def _install_packages(self, version: str) -> TorchBuild:
         """Install the locked packages, then those whose build depends on the machine; return the build taken."""
         install = ["pip", "install", "--python", str(python_in(self._folder)), "--no-build"]
-        self._listener.stage("Downloading packages")
+        self._listener.stage("Downloading")
         self._download([*install, "--require-hashes", "--no-deps", "--requirement", str(self._plan.lock)], version)
         if self._plan.pins is None:
             return TorchBuild.REGISTRY

@@ -201,6 +201,15 @@ def test_an_updated_addon_finds_only_whole_environments_whatever_lies_around(sho
     assert environments(shop) == [python.parent.parent.name]
 
 
+def test_what_a_killed_update_left_beside_a_ready_environment_is_cleared_away(shop: Shop) -> None:
+    plan = shop.plan()
+    python = make(shop, plan)
+    (shop.home / "core-leftover").mkdir()
+    (shop.home / "core-leftover" / "large").write_bytes(bytes(1000))
+    assert make(shop, plan, online=False) == python
+    assert environments(shop) == [python.parent.parent.name]
+
+
 def test_progress_ends_at_what_was_expected_and_never_runs_backwards(shop: Shop) -> None:
     heard: list[tuple[int, int]] = []
     stages: list[str] = []
