@@ -6,7 +6,7 @@ PYTHON is one with the bpy wheel. Four clips of 16 frames are rendered at 512 ×
 Pencil as the add-on does and rendered again; then the same with noise of ±6/255 and slight blur in all frames but
 the keys. Likeness is PSNR in dB of the second render against the first, without noise; the worst frame counts.
 Beside it, on the same frames: vtracer (if installed) and OpenCV's outlines of the nearest palette colour. These
-know no lines; the likeness of the latter is that of its areas painted over each other. Their times are the baseline.
+know no lines; the likeness of the latter is that of its areas painted in order. Their times are the baseline.
 """
 
 from __future__ import annotations

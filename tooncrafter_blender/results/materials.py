@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 import bpy
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from .stroke_data import fills_belong_to_strokes
 
+if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: Colours this close are the same, in 1/255 of sRGB in any channel: noise and edges must not make a new material.
@@ -28,33 +28,28 @@ class Materials:
     def for_fill(self, colour: str) -> int:
         """Return the slot whose fill is nearest to "#rrggbbaa"; only the fill of it is to be shown."""
         if colour not in self._fills:
-            found = self._nearest(colour, lambda s: s.show_fill, lambda s: s.fill_color, lambda s: s.show_stroke)
+            found = self._nearest(colour, fill=True)
             self._fills[colour] = self._new(colour, fill=True) if found is None else found
         return self._fills[colour]
 
     def for_line(self, colour: str) -> int:
         """Return the slot whose line is nearest to "#rrggbbaa"; only the line of it is to be shown."""
         if colour not in self._lines:
-            found = self._nearest(colour, lambda s: s.show_stroke, lambda s: s.color, lambda s: s.show_fill)
+            found = self._nearest(colour, fill=False)
             self._lines[colour] = self._new(colour, fill=False) if found is None else found
         return self._lines[colour]
 
-    def _nearest(
-        self,
-        colour: str,
-        draws: Callable[[bpy.types.MaterialGPencilStyle], bool],
-        its_colour: Callable[[bpy.types.MaterialGPencilStyle], Any],
-        draws_more: Callable[[bpy.types.MaterialGPencilStyle], bool],
-    ) -> int | None:
+    def _nearest(self, colour: str, *, fill: bool) -> int | None:
         """Return the slot that draws the colour, rather one that draws nothing else."""
         wanted = _bytes(colour)
         candidates = []
         for slot, style in enumerate(self._styles):
-            if style is None or style.hide or style.lock or not draws(style):
+            if style is None or style.hide or style.lock:
                 continue
-            distance = float(np.abs(_shown(np.array(its_colour(style))) - wanted).max())
-            if distance <= _SAME:
-                candidates.append((round(distance / 4), draws_more(style), slot))
+            draws, draws_more = _draws(style, fill=fill)
+            distance = float(np.abs(_shown(np.array(style.fill_color if fill else style.color)) - wanted).max())
+            if draws and distance <= _SAME:
+                candidates.append((round(distance / 4), draws_more, slot))
         return min(candidates)[2] if candidates else None
 
     def _new(self, colour: str, *, fill: bool) -> int:
@@ -63,7 +58,8 @@ class Materials:
         bpy.data.materials.create_gpencil_data(material)
         style = material.grease_pencil
         assert style
-        style.show_fill, style.show_stroke = fill, not fill
+        if not fills_belong_to_strokes():
+            style.show_fill, style.show_stroke = fill, not fill
         rgba = _linear(_bytes(colour))
         if fill:
             style.fill_color = rgba  # type: ignore[assignment]
@@ -80,6 +76,14 @@ def _style(material: bpy.types.Material | None) -> bpy.types.MaterialGPencilStyl
     if style is None or style.fill_style != "SOLID" or style.stroke_style != "SOLID" or style.mode != "LINE":
         return None
     return style
+
+
+def _draws(style: bpy.types.MaterialGPencilStyle, *, fill: bool) -> tuple[bool, bool]:
+    """Tell whether a material draws fills (or lines), and whether it draws the other as well."""
+    if fills_belong_to_strokes():
+        return True, False
+    shown = style.show_fill, style.show_stroke
+    return shown if fill else shown[::-1]
 
 
 def _bytes(colour: str) -> NDArray[Any]:
