@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from backend.engines.tooncrafter.model import ToonCrafter
 from backend.engines.tooncrafter.pipeline import (
+    Keys,
     Request,
     Sampling,
     decode_clip,
@@ -32,13 +33,19 @@ class Run:
     sampling: Sampling
     draw: Draw
     middle_pass: bool = True
-    latents: Tensor | None = field(default=None, init=False)
+
+    def sampled(self) -> tuple[Tensor, Keys]:
+        """Do everything up to decoding."""
+        return generate_latents(self.model, self.request, self.sampling, self.draw)
+
+    def decoded(self, latents: Tensor, keys: Keys) -> Tensor:
+        """Return the pictures (3, frames, height, width), not clamped."""
+        pictures = decode_clip(self.model.autoencoder, latents, keys.references, middle_pass=self.middle_pass)
+        return pictures.transpose(0, 1)
 
     def frames(self) -> Tensor:
-        """Run, keep the latents, and return the pictures (3, frames, height, width), not clamped."""
-        self.latents, keys = generate_latents(self.model, self.request, self.sampling, self.draw)
-        pictures = decode_clip(self.model.autoencoder, self.latents, keys.references, middle_pass=self.middle_pass)
-        return pictures.transpose(0, 1)
+        """Do both."""
+        return self.decoded(*self.sampled())
 
 
 def run_of(case: Case) -> Run:

@@ -13,10 +13,9 @@ from .end_to_end import run_of, seeded_run_of
 def test_two_pictures_and_a_prompt_become_the_golden_frames(end_to_end_case: Case) -> None:
     case = end_to_end_case
     run = run_of(case)
-    frames = run.frames()
-    assert run.latents is not None
-    case.assert_equals(run.latents, "latent")
-    case.assert_equals(frames, "frames")
+    latents, keys = run.sampled()
+    case.assert_equals(latents, "latent")
+    case.assert_equals(run.decoded(latents, keys), "frames")
 
 
 def test_bytes_are_rounded_down_and_differ_by_one_at_most(end_to_end_case: Case) -> None:
