@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from .. import __version__
-from ..errors import UserError
+from ..errors import Cancelled, UserError
 from .complaints import complaint, disk_complaint, is_unavailable, not_cached
 from .installer import Outcome, find_installer, installer_variables, installer_version, run_installer
 from .plan import Level, Plan
@@ -88,18 +88,14 @@ def _whole(plan: Plan, home: Path) -> Path | None:
     return standing(home, plan, thorough=True).python
 
 
-class _Busy(Exception):
-    """Somebody else installs."""
-
-
 def _tidy(home: Path, level: Level) -> None:
     """Remove what a killed installation left beside a ready environment, unless somebody is installing now."""
 
     def give_up() -> None:
-        raise _Busy
+        raise Cancelled
 
     if len([folder for folder in home.glob(f"{level}-*") if folder.is_dir()]) > 1:
-        with contextlib.suppress(_Busy, OSError), my_turn(home / "lock", give_up):
+        with contextlib.suppress(Cancelled, OSError), my_turn(home / "lock", give_up):
             _sweep(home, level)
 
 
