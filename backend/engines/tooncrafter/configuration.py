@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -185,9 +186,7 @@ def parse_configuration(text: str, *, called: str = "the model configuration") -
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        merged = OmegaConf.merge(
-            OmegaConf.structured(Configuration), OmegaConf.load(PUBLISHED), OmegaConf.create(text)
-        )
+        merged = OmegaConf.merge(_published(), OmegaConf.create(text))
         configuration = cast(Configuration, OmegaConf.to_object(merged))
     except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -203,6 +202,14 @@ def parse_configuration(text: str, *, called: str = "the model configuration") -
             f"Compare it with {PUBLISHED.name}.",
         )
     return configuration
+
+
+@cache
+def _published() -> Any:
+    """Return the published configuration as OmegaConf holds it, with the types that a variant must keep."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.merge(OmegaConf.structured(Configuration), OmegaConf.load(PUBLISHED))
 
 
 def _faults(configuration: Configuration) -> Iterator[str]:
