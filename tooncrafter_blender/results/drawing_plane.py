@@ -26,12 +26,14 @@ _ENOUGH = 4000
 
 @dataclass(frozen=True)
 class Easel:
-    """How a layer lies before the camera. to_layer: (4, 4) from the world into the layer's space.
+    """How a layer lies before the camera.
 
-    point, normal: (3,) the plane in the world. scale: how much the layer enlarges lines.
+    from_view: (4, 4) from homogeneous picture coordinates to the world. to_layer: (4, 4) from the world into the
+    layer's space. point, normal: (3,) the plane in the world. scale: how much the layer enlarges lines.
     """
 
     view: View
+    from_view: NDArray[Any]
     to_layer: NDArray[Any]
     point: NDArray[Any]
     normal: NDArray[Any]
@@ -53,16 +55,14 @@ class Easel:
     def _world(self, pixels: NDArray[Any], width: int, height: int) -> NDArray[Any]:
         """Where the rays through the pixels meet the plane."""
         x, y = pixels[:, 0] / width * 2 - 1, 1 - pixels[:, 1] / height * 2
-        inverse = np.linalg.inv(self.view.matrix)
-        near, far = (self._unproject(inverse, x, y, depth) for depth in (-1.0, 0.5))
+        near, far = (self._unproject(x, y, depth) for depth in (-1.0, 0.5))
         ray = far - near
         along = (self.point - near) @ self.normal / (ray @ self.normal)
         met: NDArray[Any] = near + along[:, None] * ray
         return met
 
-    @staticmethod
-    def _unproject(inverse: NDArray[Any], x: NDArray[Any], y: NDArray[Any], depth: float) -> NDArray[Any]:
-        corners = np.column_stack([x, y, np.full(len(x), depth), np.ones(len(x))]) @ inverse.T
+    def _unproject(self, x: NDArray[Any], y: NDArray[Any], depth: float) -> NDArray[Any]:
+        corners = np.column_stack([x, y, np.full(len(x), depth), np.ones(len(x))]) @ self.from_view.T
         flat: NDArray[Any] = corners[:, :3] / corners[:, 3:]
         return flat
 
@@ -75,7 +75,7 @@ def easel_of(scene: bpy.types.Scene, obj: bpy.types.Object, layer: bpy.types.Gre
     matrix = layer_matrix(evaluated, layer, depsgraph)
     point, normal = _plane(obj, evaluated, depsgraph, view)
     scale = float(np.linalg.norm(matrix[:3, :3], axis=0).mean())
-    return Easel(view, np.linalg.inv(matrix), point, normal, scale)
+    return Easel(view, np.linalg.inv(view.matrix), np.linalg.inv(matrix), point, normal, scale)
 
 
 def _plane(
