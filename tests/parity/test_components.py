@@ -161,7 +161,8 @@ def sketch_encoder_of(case: Case) -> SketchEncoder:
 
 def test_each_frame_of_a_sketch_is_seen_alone(sketch_case: Case) -> None:
     case = sketch_case
-    hint = sketch_encoder_of(case).encode_hint(case.input("control_cond"))
+    sketch_encoder = sketch_encoder_of(case)
+    hint = sketch_encoder.encode_hint(case.input("control_cond"))
     frames = rearrange(case.input("control_cond"), "b c t h w -> (b t) c 1 h w")
-    alone = torch.cat([sketch_encoder_of(case).encode_hint(frame[None]) for frame in frames])
+    alone = torch.cat([sketch_encoder.encode_hint(frame[None]) for frame in frames])
     assert torch.allclose(hint, alone, atol=1e-5)
