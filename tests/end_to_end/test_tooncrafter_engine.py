@@ -17,10 +17,15 @@ import pytest
 import torch
 
 from backend.engines import Frame, Interval
+from backend.engines.tooncrafter import clip as clip_module
 from backend.engines.tooncrafter import engine as engine_module
+from backend.engines.tooncrafter.clip import ClipMaker, Computing, Wish, usual_computing
 from backend.engines.tooncrafter.engine import ToonCrafterEngine
+from backend.engines.tooncrafter.feature_reuse import ReusingUNet
 from backend.engines.tooncrafter.memory import Mode
 from backend.engines.tooncrafter.options import Options
+from backend.engines.tooncrafter.prediction import Sketches
+from backend.engines.tooncrafter.presets import Preset
 from backend.errors import Cancelled, UserError
 from backend.job import Canvas, Job, Picture, Segment, Settings
 from backend.messages import Preview, Progress
@@ -299,6 +304,64 @@ def test_half_precision_weights_rest_as_they_are_and_compute_in_full(tiny: Optio
     drawn(engine, Interval(*keys(96, 64), at_frames(7)))
     assert dtypes == {torch.float32}
     assert {parameter.dtype for parameter in unet.parameters()} == {torch.float16}
+
+
+def clip(engine: ToonCrafterEngine, preset: Preset, computing: Computing | None = None) -> tuple[torch.Tensor, int]:
+    """A clip of the tiny model, and how often the U-Net's middle ran."""
+    model = engine._loaded(Heard()).model
+    generator = torch.Generator().manual_seed(2)
+    start, end = torch.rand(2, 3, 64, 96, generator=generator) * 2 - 1
+    sketch = (torch.rand(1, 64, 96, generator=generator) > 0.9).float()
+    wish = Wish(start, end, "a cat", "", {4: sketch, 9: sketch}, 0.7, fps=10, guidance=5.0, seed=1)
+    runs: list[int] = []
+    hook = model.unet.middle_block.register_forward_pre_hook(lambda *_: runs.append(1))
+    maker = ClipMaker(model, computing or usual_computing(torch.device("cpu")), Mode.RESIDENT)
+    made = maker.make(wish, preset, lambda *_: None)
+    hook.remove()
+    return made, len(runs)
+
+
+def test_halves_together_draw_the_same(engine: ToonCrafterEngine) -> None:
+    preset = Preset("dpm", steps=4, middle_pass=False)
+    apart, runs = clip(engine, preset)
+    together, fewer = clip(engine, preset, replace(usual_computing(torch.device("cpu")), halves_together=True))
+    assert runs == 8 and fewer == 4
+    assert (apart - together).abs().max() < 1e-3 * apart.abs().max()
+
+
+def test_reusing_inner_features_spares_passes_and_reusing_none_changes_nothing(
+    engine: ToonCrafterEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preset = Preset("dpm", steps=4, middle_pass=False)
+    plain, runs = clip(engine, preset)
+    reusing, fewer = clip(engine, replace(preset, reuse_every=2))
+    assert runs == 8 and fewer == 4
+    assert torch.isfinite(reusing).all() and (reusing - plain).abs().max() > 1e-3
+    monkeypatch.setattr(clip_module, "ReusingUNet", lambda unet, every: ReusingUNet(unet, every=1))
+    whole, _ = clip(engine, replace(preset, reuse_every=2))
+    assert (whole - plain).abs().max() < 1e-4 * plain.abs().max()
+
+
+def test_leaving_out_guidance_at_the_end_spares_passes(engine: ToonCrafterEngine) -> None:
+    preset = Preset("dpm", steps=4, middle_pass=False)
+    _, runs = clip(engine, replace(preset, guided_above=200))
+    assert runs == 8 - 1
+
+
+def test_a_frame_without_guide_gets_no_lines(engine: ToonCrafterEngine) -> None:
+    model = engine._loaded(Heard()).model
+    assert model.sketch_encoder is not None
+    encoder = model.sketch_encoder.float()
+    tokens, latents = torch.randn(1, 333, 48), torch.randn(1, 4, 16, 8, 12)
+    hint = encoder.encode_hint(torch.rand(1, 1, 2, 64, 96))
+    context = encoder.project_context(tokens)
+    sketches = Sketches(encoder, hint, torch.tensor([4, 9]), 0.5, context, None)
+    timesteps = torch.tensor([300])
+    alone = encoder(latents[:, :, [4, 9]], hint, timesteps, context)
+    for part, expected in zip(sketches.residuals(latents, timesteps, context), alone, strict=True):
+        assert torch.equal(part[[4, 9]], expected * 0.5)
+        assert part[[0, 1, 2, 3, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15]].abs().max() == 0
+    engine.unload()
 
 
 def test_a_job_shows_its_half_made_drawings(tmp_path: Path, tiny: Options, monkeypatch: pytest.MonkeyPatch) -> None:
