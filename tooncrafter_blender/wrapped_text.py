@@ -7,8 +7,9 @@ from typing import Any
 import blf
 import bpy
 
-#: Pixels of a panel's width that are not for text: margins, a box, an icon.
+#: Pixels of a panel's width that are not for text: margins and a box; an icon takes its own.
 _MARGIN = 76
+_ICON = 24
 _FONT_SIZE = 11
 
 
@@ -19,7 +20,8 @@ def draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str,
     assert context.preferences and context.region
     scale = context.preferences.system.ui_scale
     blf.size(0, _FONT_SIZE * scale)
-    for index, line in enumerate(_lines(text, context.region.width - _MARGIN * scale)):
+    taken = _MARGIN if icon == "NONE" else _MARGIN + _ICON
+    for index, line in enumerate(_lines(text, context.region.width - taken * scale)):
         layout.label(text=line, icon=icon if index == 0 else ("NONE" if icon == "NONE" else "BLANK1"))
 
 
