@@ -28,6 +28,9 @@ from tests.end_to_end.jobs import frames_of  # noqa: E402
 from tests.farm.hosts import Farm, stop_a_drawing_process_in_mid_job  # noqa: E402
 from tests.farm.slow_jobs import make_slow_job  # noqa: E402
 
+# A process must be caught in the middle of a job of some milliseconds; on a busy machine that takes minutes.
+pytestmark = pytest.mark.long
+
 JOBS, FRAMES, CORRUPT = 20, 12, "shot_07"
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="processes cannot be frozen by a signal there")
