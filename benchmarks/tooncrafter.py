@@ -39,7 +39,7 @@ def sizes(full: bool) -> Configuration:
         return whole
     return replace(
         whole,
-        height=128,
+        height=64,
         width=128,
         unet=replace(whole.unet, model_channels=64, num_head_channels=32),
         autoencoder=replace(whole.autoencoder, ch=32),
