@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from .skeletons import Path
 
@@ -39,20 +40,18 @@ class CentreLine:
 
 def smoothed(values: Array, sigma: float, *, closed: bool) -> Array:
     """Return rows of values (n, k) smoothed along the rows; ends stay where they are."""
-    reach = int(np.ceil(3 * sigma))
     if len(values) < 3:
         return values
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    weights /= weights.sum()
+    result: Array
     if closed:
-        padded = np.take(values, np.arange(-reach, len(values) + reach), axis=0, mode="wrap")
-    else:  # reflect through the end points, so that these stay
-        inside = np.minimum(np.arange(reach, 0, -1), len(values) - 1)
-        padded = np.concatenate(
-            [2 * values[:1] - values[inside], values, 2 * values[-1:] - values[-1 - inside[::-1]]]
-        )
-    rows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0)
-    result: Array = rows @ weights
+        result = ndimage.gaussian_filter1d(values, sigma, axis=0, mode="wrap", truncate=3.0)
+        return result
+    # Reflect through the end points, so that these stay.
+    reach = int(np.ceil(3 * sigma))
+    inside = np.minimum(np.arange(reach, 0, -1), len(values) - 1)
+    before, after = 2 * values[:1] - values[inside], 2 * values[-1:] - values[-1 - inside[::-1]]
+    padded = np.concatenate([before, values, after])
+    result = ndimage.gaussian_filter1d(padded, sigma, axis=0, truncate=3.0)[reach:-reach]
     return result
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 Array = NDArray[Any]
 
@@ -150,9 +151,8 @@ def _corners(points: Array, *, closed: bool) -> NDArray[np.bool_]:
     turn = np.abs(np.arctan2(behind[:, 0] * ahead[:, 1] - behind[:, 1] * ahead[:, 0], (ahead * behind).sum(1)))
     if not closed:
         turn[:2] = turn[-2:] = 0
-    wider = np.pad(turn, reach, mode="wrap") if closed else np.pad(turn, reach, mode="edge")
-    around = np.lib.stride_tricks.sliding_window_view(wider, 2 * reach + 1)
-    peak = turn >= around.max(1) - 1e-12
+    around = ndimage.maximum_filter1d(turn, 2 * reach + 1, mode="wrap" if closed else "nearest")
+    peak = turn >= around - 1e-12
     sharp: NDArray[np.bool_] = peak & (turn > _CORNER)
     return sharp
 

@@ -53,12 +53,16 @@ def separate(coverage: Array, pen: int) -> Separation:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (pen, pen))
     parts: list[_Part] = []
     for colour, cover in enumerate(coverage):
-        seen = (cover > _SEEN).astype(np.uint8)
-        if not seen.any():
+        left, top, width, height = cv2.boundingRect((cover > _SEEN).astype(np.uint8))
+        if not width:
             continue
-        solid = cv2.morphologyEx((cover > 0.5).astype(np.uint8), cv2.MORPH_OPEN, disc)
-        thin = seen & (cv2.dilate(solid, _SQUARE, iterations=2) == 0)
-        parts += _parts(colour, thin)
+        # With room around: what touches the border of a crop counts as going on beyond it.
+        bottom, right = top + height + pen, left + width + pen
+        top, left = max(top - pen, 0), max(left - pen, 0)
+        crop = cover[top:bottom, left:right]
+        solid = cv2.morphologyEx((crop > 0.5).astype(np.uint8), cv2.MORPH_OPEN, disc)
+        thin = (crop > _SEEN) & (cv2.dilate(solid, _SQUARE, iterations=2) == 0)
+        parts += _parts(colour, thin.astype(np.uint8), top, left)
     lines = _bordered_by_areas(parts, coverage.shape[1:])
     found: dict[int, Array] = {}
     fills = coverage.copy()
@@ -75,7 +79,8 @@ def separate(coverage: Array, pen: int) -> Separation:
     return Separation(found, fills)
 
 
-def _parts(colour: int, thin: Array) -> list[_Part]:
+def _parts(colour: int, thin: Array, above: int, beside: int) -> list[_Part]:
+    """Return the long thin parts of a crop whose corner lies at (above, beside) in the picture."""
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(thin, connectivity=8)
     parts = []
     for number in range(1, count):
@@ -84,6 +89,7 @@ def _parts(colour: int, thin: Array) -> list[_Part]:
             continue
         rows, columns = slice(top, top + height), slice(left, left + width)
         mask = labels[rows, columns] == number
+        rows, columns = slice(above + top, above + top + height), slice(beside + left, beside + left + width)
         # The area of a long thin part is length times width; the distance to its rim gives the width.
         inside = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)
         thickness = 2 * float(inside.max()) - 1
