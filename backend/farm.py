@@ -9,6 +9,7 @@ others. Safe against a second writer by the job folder's own claim (`claim`). Se
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import platform
 import queue
@@ -184,7 +185,8 @@ def _connect(scheduler: str) -> Client:
         hint = "Install it in the drawing environment: pip install 'tooncrafter-blender[farm]'"
         raise UserError("farm-missing", "Batches on many machines need Dask distributed.", hint) from error
     where: dict[str, Any] = {"address": scheduler}
-    if Path(scheduler).is_file():
+    if scheduler.endswith(".json") or Path(scheduler).is_file():
+        _wait_for_file(Path(scheduler))
         where = {"scheduler_file": scheduler}
     try:
         return Client(**where, timeout=_CONNECT_SECONDS, set_as_default=False, name="tooncrafter")
@@ -195,6 +197,26 @@ def _connect(scheduler: str) -> Client:
             "Give the address that `dask scheduler` printed, or its scheduler file.",
             bad_input=False,
         ) from error
+
+
+def _wait_for_file(file: Path) -> None:
+    """Return when a scheduler that was just started has written its whole file."""
+    until = time.monotonic() + _CONNECT_SECONDS
+    while True:
+        try:
+            if "address" in json.loads(file.read_text(encoding="utf-8")):
+                return
+            reason = "it names no address"
+        except (OSError, ValueError) as error:
+            reason = str(error)
+        if time.monotonic() > until:
+            raise UserError(
+                "scheduler-unreachable",
+                f"There is no Dask scheduler behind the file “{file}”: {reason}.",
+                "Start one with: dask scheduler --scheduler-file FILE",
+                bad_input=False,
+            )
+        time.sleep(_LOOK_SECONDS / 5)
 
 
 def _broken(task: Task, future: Future) -> Outcome:

@@ -59,7 +59,11 @@ class Farm:
         return self._started[-1]
 
     def batch(self, jobs: Path) -> Batch:
-        """Start `tooncrafter batch` over a folder of jobs."""
+        """Start `tooncrafter batch` over a folder of jobs, once there is a scheduler, however slow its start."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not self.scheduler_file.exists():
+            assert time.monotonic() < end, self.logs()
+            time.sleep(0.05)
         return Batch(jobs, self.scheduler_file, self._environment)
 
     def logs(self) -> str:

@@ -287,3 +287,15 @@ def test_a_scheduler_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyP
     with pytest.raises(UserError, match="no Dask scheduler at") as refusal:
         farms.DaskCrew(address)
     assert refusal.value.code == "scheduler-unreachable"
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", "{}"])
+def test_a_scheduler_file_that_never_comes_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
+) -> None:
+    monkeypatch.setattr(farms, "_CONNECT_SECONDS", 0.3)
+    file = tmp_path / "scheduler.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(UserError, match="behind the file"):
+        farms.DaskCrew(str(file))
