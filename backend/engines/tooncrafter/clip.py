@@ -79,7 +79,7 @@ class Computing:
 def usual_computing(device: torch.device) -> Computing:
     """Return what is fastest on that kind of device."""
     if device.type == "cpu":
-        return Computing(device, torch.float32, channels_last=True, halves_together=False)
+        return Computing(device, torch.float32, channels_last=False, halves_together=False)
     return Computing(device, torch.float16, channels_last=True, halves_together=True)
 
 
