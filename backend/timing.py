@@ -87,6 +87,13 @@ def chart_spacing(count: int, chart: Chart) -> tuple[float, ...]:
             return _cushioned(count, 3)
 
 
+def charted(count: int, easing: Easing, chart: Chart | None) -> tuple[Easing, tuple[float, ...]]:
+    """Return easing and spacing (see `Segment`) of `count` drawings: the chart's, or without one `easing` alone."""
+    if chart is None:
+        return easing, ()
+    return Easing.LINEAR, chart_spacing(count, chart)
+
+
 def _cushioned(count: int, divisor: int) -> tuple[float, ...]:
     """Return symmetric positions: the middle one, if any, at 1/2, the others by powers of the divisor."""
     if count > _MOST_CHARTED:

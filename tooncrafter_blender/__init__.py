@@ -20,6 +20,7 @@ def unregister() -> None:
 def _modules() -> tuple[ModuleType, ...]:
     # Imported here, so that the contract and the queue can be imported without Blender.
     from . import (
+        charts,
         commands,
         home,
         installing,
@@ -29,6 +30,8 @@ def _modules() -> tuple[ModuleType, ...]:
         preferences,
         properties,
         prospect,
+        setting_presets,
+        steering,
         watching,
         weights_page,
     )
@@ -36,11 +39,14 @@ def _modules() -> tuple[ModuleType, ...]:
     return (
         preferences,
         properties,
+        charts,
         home,
         job_folders,
         watching,
         prospect,
         operators,
+        steering,
+        setting_presets,
         installing,
         weights_page,
         panels,

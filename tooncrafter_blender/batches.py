@@ -11,23 +11,13 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import bpy
 
-from ..backend.engines import ENGINES
 from ..backend.errors import UserError
-from ..backend.job import JOB_FILE, Job, folder_refused, frame_path, read_job
-from . import capture, job_folders, keyframes
+from ..backend.job import JOB_FILE, Job, frame_path, read_job
+from .generate import Captured, capture_keys
 from .properties import Choice
 from .results import import_result
 
 _NUMBER_COLUMNS = 12
-
-
-@dataclass(frozen=True)
-class Captured:
-    """A job folder that waits to be drawn; remarks: what was found when the keys were read."""
-
-    folder: Path
-    job: Job
-    remarks: tuple[str, ...]
 
 
 @dataclass
@@ -55,34 +45,7 @@ def capture_job(
 
     Needs no drawing engine on this machine. Raises UserError; then no job folder is left.
     """
-    if choice.engine not in ENGINES:
-        known = f"Choose one of: {', '.join(ENGINES)}."
-        raise UserError("engine-unknown", f"There is no engine called “{choice.engine}”.", known)
-    found = keyframes.find_spans(obj, scene, exposure=choice.exposure, breakdowns=choice.breakdowns, frames=frames)
-    assert obj
-    base = jobs.expanduser().absolute()
-    try:
-        base.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise folder_refused(base, error) from error
-    folder = job_folders.new_folder(found.spans[0].start, found.spans[-1].end, base)
-    try:
-        job = capture.write_job(
-            scene,
-            obj,
-            found.spans,
-            folder,
-            engine=choice.engine,
-            settings=choice.settings,
-            easing=choice.easing,
-            capture=choice.capture,
-            source={"file": bpy.data.filepath, "scene": scene.name, "object": obj.name},
-            report=report,
-        )
-    except BaseException:
-        job_folders.discard(folder)
-        raise
-    return Captured(folder, job, found.remarks)
+    return capture_keys(scene, obj, choice, frames=frames, base=jobs.expanduser().absolute(), report=report)
 
 
 def import_jobs(jobs: Path, how: str, scene: bpy.types.Scene | None = None) -> Imported:

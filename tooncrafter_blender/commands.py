@@ -23,7 +23,7 @@ from ..backend.engines import ENGINES
 from ..backend.errors import UserError
 from ..backend.job import MAX_CANVAS_SIDE_PIXELS, Easing, frame_path
 from . import batches, grease_pencil, watching
-from .generate import generate
+from .generate import Captured, generate
 from .jobs import Entry, State, queue
 from .properties import Choice, choice_of
 from .results import HOW
@@ -303,7 +303,7 @@ class _Told:
             saved=str(saved) if saved else None,
         )
 
-    def captured_only(self, captured: batches.Captured) -> None:
+    def captured_only(self, captured: Captured) -> None:
         for remark in captured.remarks:
             self._tell(remark, event="remark", sentence=remark)
         self._tell(

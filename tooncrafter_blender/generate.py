@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
@@ -10,12 +11,22 @@ import bpy
 from ..backend.engines import ENGINES
 from ..backend.environment import Level
 from ..backend.errors import UserError
-from . import capture, environment, job_folders, keyframes, preferences, watching
+from ..backend.job import Job
+from . import capture, charts, environment, job_folders, keyframes, preferences, watching
 from .home import home_of
 from .jobs import Entry, queue
 from .properties import Choice
 
 Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A job folder that waits to be drawn; remarks: what was found when the keys were read."""
+
+    folder: Path
+    job: Job
+    remarks: tuple[str, ...]
 
 
 def generate(
@@ -31,14 +42,34 @@ def generate(
     frames: an explicit range instead of the selection. report: hears how many of how many pictures are captured.
     Raises UserError; then no folder is left and the scene is as it was.
     """
-    if choice.engine not in ENGINES:
-        known = f"Choose one of: {', '.join(ENGINES)}."
-        raise UserError("engine-unknown", f"There is no engine called “{choice.engine}”.", known)
+    _refuse_unknown(choice.engine)
     python = environment.find_python(preferences.current(), choice.engine)
+    captured = capture_keys(scene, obj, choice, frames=frames, report=report)
+    assert obj
+    entry = Entry(captured.job, captured.folder, home_of(scene, obj), choice.import_as, remarks=captured.remarks)
+    _begin_setup_unless(python)
+    queue.submit(entry, python)
+    watching.start()
+    return entry
+
+
+def capture_keys(
+    scene: bpy.types.Scene,
+    obj: bpy.types.Object | None,
+    choice: Choice,
+    *,
+    frames: tuple[int, int] | None = None,
+    base: Path | None = None,
+    report: Report = lambda step, of: None,
+) -> Captured:
+    """Write a job folder for the keys of `obj`, beside the .blend file or in `base`; draw nothing.
+
+    Needs no drawing engine on this machine. Raises UserError; then no folder is left.
+    """
+    _refuse_unknown(choice.engine)
     found = keyframes.find_spans(obj, scene, exposure=choice.exposure, breakdowns=choice.breakdowns, frames=frames)
     assert obj
-    folder = job_folders.new_folder(found.spans[0].start, found.spans[-1].end)
-    home = home_of(scene, obj)
+    folder = job_folders.new_folder(found.spans[0].start, found.spans[-1].end, base)
     try:
         job = capture.write_job(
             scene,
@@ -48,18 +79,21 @@ def generate(
             engine=choice.engine,
             settings=choice.settings,
             easing=choice.easing,
+            charts=charts.charts_of(obj),
             capture=choice.capture,
-            source={"file": home.file, "scene": home.scene, "object": home.object},
+            source={"file": bpy.data.filepath, "scene": scene.name, "object": obj.name},
             report=report,
         )
     except BaseException:
         job_folders.discard(folder)
         raise
-    entry = Entry(job, folder, home, choice.import_as, remarks=found.remarks)
-    _begin_setup_unless(python)
-    queue.submit(entry, python)
-    watching.start()
-    return entry
+    return Captured(folder, job, found.remarks)
+
+
+def _refuse_unknown(engine: str) -> None:
+    if engine not in ENGINES:
+        known = f"Choose one of: {', '.join(ENGINES)}."
+        raise UserError("engine-unknown", f"There is no engine called “{engine}”.", known)
 
 
 def retry(entry: Entry) -> None:

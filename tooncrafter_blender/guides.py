@@ -40,6 +40,43 @@ def add_guide_layer(obj: bpy.types.Object) -> bpy.types.GreasePencilLayer:
     return layer
 
 
+def begin_guide(obj: bpy.types.Object, frame: int) -> bpy.types.GreasePencilLayer:
+    """Make ready for a guide at `frame`: the layer is there, shown and active, with a key at this frame.
+
+    A new key is empty, and the layer is empty again from the next frame on: a guide steers its own frame alone.
+    Keys that exist stay as they are.
+    """
+    layer = add_guide_layer(obj)
+    layer.hide = layer.lock = False
+    for group in grease_pencil.groups_of(layer):
+        group.hide = group.lock = False
+    keys = {key.frame_number: key for key in layer.frames}
+    is_new = frame not in keys or not grease_pencil.stroke_count(keys[frame].drawing)
+    if is_new and frame + 1 not in keys:
+        layer.frames.new(frame + 1)
+    if frame not in keys:
+        layer.frames.new(frame)
+    choose_layer(obj, layer)
+    return layer
+
+
+def choose_layer(obj: bpy.types.Object, layer: bpy.types.GreasePencilLayer) -> None:
+    """Make it the layer that is drawn on."""
+    cast(bpy.types.GreasePencil, obj.data).layers.active = layer
+
+
+def remove_guide(obj: bpy.types.Object, frame: int) -> bool:
+    """Remove the guide at `frame`; tell whether there was one. Art on other layers is not touched."""
+    layer = guide_layer(obj)
+    if layer is None or frame not in {key.frame_number for key in layer.frames}:
+        return False
+    layer.frames.remove(frame)
+    following = next((key for key in layer.frames if key.frame_number == frame + 1), None)
+    if following and not grease_pencil.stroke_count(following.drawing):
+        layer.frames.remove(frame + 1)
+    return True
+
+
 def guide_frames(obj: bpy.types.Object) -> tuple[int, ...]:
     """Return the frames at which the guide layer has strokes, ascending; a hidden guide layer guides nothing."""
     layer = guide_layer(obj)

@@ -121,6 +121,19 @@ def why_not(
     return ""
 
 
+def keys_around(obj: bpy.types.Object, frame: int) -> tuple[int, int] | None:
+    """Return the keys of the object between which `frame` strictly lies, or None; all types of keys count.
+
+    Cheap enough for every redraw. Hidden and locked layers say nothing, and generated keys only when selected.
+    """
+    try:
+        keys, _ = _key_frames(obj, "key")
+    except UserError:
+        return None
+    before, after = [key for key in keys if key <= frame], [key for key in keys if key > frame]
+    return (before[-1], after[0]) if before and after and before[-1] < frame else None
+
+
 def _choose(
     obj: bpy.types.Object | None,
     scene: bpy.types.Scene,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 import bpy
 from bpy.props import StringProperty
 
 from ..backend.errors import UserError
-from . import generate, guides, keyframes, watching
+from . import generate, keyframes, watching
 from .jobs import Entry, queue
 from .properties import choice_of, scene_in
 
@@ -46,7 +46,7 @@ class INBETWEEN_OT_generate(bpy.types.Operator):
             try:
                 entry = generate.generate(scene, context.object, choice_of(scene), report=report)
             except UserError as error:
-                return _refuse(self, error)
+                return refuse(self, error)
         count = len(entry.job.wanted)
         self.report({"INFO"}, f"Drawing {count} in-between{'' if count == 1 else 's'} in the background.")
         watching.redraw()
@@ -98,7 +98,7 @@ class INBETWEEN_OT_retry(_OnEntry, bpy.types.Operator):
         try:
             generate.retry(self.entry)
         except UserError as error:
-            return _refuse(self, error)
+            return refuse(self, error)
         watching.redraw()
         return DONE
 
@@ -118,7 +118,7 @@ class INBETWEEN_OT_import(_OnEntry, bpy.types.Operator):
         try:
             made = watching.import_entry(self.entry, "reference" if how == "none" else how)
         except UserError as error:
-            return _refuse(self, error)
+            return refuse(self, error)
         self.report({"INFO"}, made)
         return DONE
 
@@ -155,33 +155,7 @@ class INBETWEEN_OT_remove(_OnEntry, bpy.types.Operator):
         return DONE
 
 
-class INBETWEEN_OT_add_guide_layer(bpy.types.Operator):
-    """Add a layer for guides: rough strokes on it, at any frame between two keys, steer the drawing there"""
-
-    bl_idname = "inbetween.add_guide_layer"
-    bl_label = "Add In-between Guide Layer"
-    bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Needs a Grease Pencil object."""
-        if context.object is None or context.object.type != "GREASEPENCIL":
-            cls.poll_message_set("Select a Grease Pencil object.")
-            return False
-        if not context.object.is_editable:
-            cls.poll_message_set("This object is linked from another file and cannot be changed.")
-            return False
-        return True
-
-    def execute(self, context: bpy.types.Context) -> Outcome:
-        """Make the layer and choose it for drawing."""
-        assert context.object
-        layer = guides.add_guide_layer(context.object)
-        cast(bpy.types.GreasePencil, context.object.data).layers.active = layer
-        return DONE
-
-
-def _refuse(operator: bpy.types.Operator, error: UserError) -> Outcome:
+def refuse(operator: bpy.types.Operator, error: UserError) -> Outcome:
     """Tell the person in the panel and the status bar; a pop-up would be in the way."""
     queue.refused = error
     operator.report({"WARNING"}, str(error))
@@ -209,6 +183,5 @@ register, unregister = bpy.utils.register_classes_factory(
         INBETWEEN_OT_import,
         INBETWEEN_OT_open_folder,
         INBETWEEN_OT_remove,
-        INBETWEEN_OT_add_guide_layer,
     )
 )

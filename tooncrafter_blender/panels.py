@@ -6,11 +6,12 @@ from typing import Any
 
 import bpy
 
-from . import grease_pencil, guides
+from ..backend.job import Easing
+from . import charts, grease_pencil
+from .chart_view import ticks
 from .home import is_open
 from .jobs import Entry, State, queue
 from .operators import (
-    INBETWEEN_OT_add_guide_layer,
     INBETWEEN_OT_cancel,
     INBETWEEN_OT_generate,
     INBETWEEN_OT_import,
@@ -19,8 +20,16 @@ from .operators import (
     INBETWEEN_OT_retry,
 )
 from .properties import choice_of, scene_in, settings_of
-from .prospect import prospect
+from .prospect import Prospect, prospect
+from .setting_presets import INBETWEEN_PT_presets
 from .setup_view import draw_remedy, draw_setup
+from .steering import (
+    INBETWEEN_OT_draw_guide,
+    INBETWEEN_OT_go_to_frame,
+    INBETWEEN_OT_remove_guide,
+    INBETWEEN_OT_roll_seed,
+    INBETWEEN_OT_set_chart,
+)
 from .wrapped_text import draw_text
 
 _ICONS = {
@@ -31,6 +40,10 @@ _ICONS = {
     State.CANCELLED: "CANCEL",
 }
 _MOST_WARNINGS = 4
+_MOST_ROWS = 8
+_CHART_NAMES = {identifier: name for identifier, name, _ in charts.CHOICES}
+#: Pixels of the sidebar's width that a chart leaves free.
+_CHART_MARGIN = 72
 
 
 class _Tab:
@@ -43,10 +56,14 @@ class _Tab:
 
 
 class INBETWEEN_PT_main(_Tab, bpy.types.Panel):
-    """What would be drawn, the button that draws it, and how."""
+    """What would be drawn, and the button that draws it."""
 
     bl_idname = "INBETWEEN_PT_main"
     bl_label = "In-betweens"
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        """Settings that were kept under a name."""
+        INBETWEEN_PT_presets.draw_panel_header(self.layout)
 
     def draw(self, context: bpy.types.Context) -> None:
         """Lay out the panel."""
@@ -62,13 +79,24 @@ class INBETWEEN_PT_main(_Tab, bpy.types.Panel):
             if entry.state is State.RUNNING:
                 _draw_progress(layout, entry)
         chosen = settings_of(scene_in(context))
-        column = _properties(layout)
-        column.prop(chosen, "engine")
+        _properties(layout).prop(chosen, "engine")
         if obstacle := queue.obstacles.get(chosen.engine):
             draw_text(layout, context, obstacle, "ERROR")
-        column.prop(chosen, "exposure")
-        column.prop(chosen, "easing")
-        column.prop(chosen, "import_as")
+
+
+class INBETWEEN_PT_range(_Tab, bpy.types.Panel):
+    """How many drawings, and when."""
+
+    bl_idname = "INBETWEEN_PT_range"
+    bl_parent_id = INBETWEEN_PT_main.bl_idname
+    bl_label = "Range"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Lay out the sub-panel."""
+        column = _properties(self.layout)
+        for name in ("exposure", "easing", "breakdowns"):
+            column.prop(settings_of(scene_in(context)), name)
+        _draw_charts(self.layout, context)
 
 
 class INBETWEEN_PT_guides(_Tab, bpy.types.Panel):
@@ -77,7 +105,6 @@ class INBETWEEN_PT_guides(_Tab, bpy.types.Panel):
     bl_idname = "INBETWEEN_PT_guides"
     bl_parent_id = INBETWEEN_PT_main.bl_idname
     bl_label = "Guides"
-    bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -87,16 +114,21 @@ class INBETWEEN_PT_guides(_Tab, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Lay out the sub-panel."""
         layout = self.layout
-        assert context.object
-        if guides.guide_layer(context.object) is None:
-            layout.operator(INBETWEEN_OT_add_guide_layer.bl_idname, text="Add Guide Layer", icon="ADD")
+        now = scene_in(context).frame_current
+        layout.operator(INBETWEEN_OT_draw_guide.bl_idname, text=f"Draw Guide at Frame {now}", icon="GREASEPENCIL")
+        spans = _prospect(context).spans
+        frames = [frame for span in spans for frame in span.guides]
+        if not frames:
+            text = "A rough line at a frame between two keys steers the drawing there."
+            draw_text(layout, context, text, "INFO")
             return
-        frames = guides.guide_frames(context.object)
-        if frames:
-            text = f"Guides at {'frame' if len(frames) == 1 else 'frames'} {', '.join(map(str, frames))}"
-        else:
-            text = f"Draw on the layer “{guides.GUIDE_LAYER_NAME}” between two keys."
-        draw_text(layout, context, text, "GREASEPENCIL")
+        column = layout.column(align=True)
+        for frame in frames[:_MOST_ROWS]:
+            row = column.row(align=True)
+            going = row.operator(INBETWEEN_OT_go_to_frame.bl_idname, text=f"Guide at frame {frame}")
+            going.frame = frame
+            row.operator(INBETWEEN_OT_remove_guide.bl_idname, text="", icon="X").frame = frame
+        _draw_more(column, len(frames) - _MOST_ROWS)
         _properties(layout).prop(settings_of(scene_in(context)), "guide_strength", text="Strength", slider=True)
 
 
@@ -112,8 +144,27 @@ class INBETWEEN_PT_look(_Tab, bpy.types.Panel):
         """Lay out the sub-panel."""
         chosen = settings_of(scene_in(context))
         column = _properties(self.layout)
-        for name in ("preset", "seed", "arcs", "flat_colours", "breakdowns", "width", "whole_scene"):
+        column.prop(chosen, "preset")
+        row = column.row(align=True)
+        row.prop(chosen, "seed")
+        row.operator(INBETWEEN_OT_roll_seed.bl_idname, text="", icon="FILE_REFRESH")
+        if chosen.engine == "tooncrafter":
+            for name in ("prompt", "negative_prompt", "motion_speed", "guidance", "steps"):
+                column.prop(chosen, name)
+        for name in ("arcs", "flat_colours", "width", "whole_scene"):
             column.prop(chosen, name)
+
+
+class INBETWEEN_PT_result(_Tab, bpy.types.Panel):
+    """What the drawings become."""
+
+    bl_idname = "INBETWEEN_PT_result"
+    bl_parent_id = INBETWEEN_PT_main.bl_idname
+    bl_label = "Result"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Lay out the sub-panel."""
+        _properties(self.layout).prop(settings_of(scene_in(context)), "import_as")
 
 
 class INBETWEEN_PT_jobs(_Tab, bpy.types.Panel):
@@ -141,9 +192,13 @@ def _properties(layout: bpy.types.UILayout) -> bpy.types.UILayout:
     return column
 
 
-def _draw_prospect(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+def _prospect(context: bpy.types.Context) -> Prospect:
     playing = context.screen is not None and context.screen.is_animation_playing
-    found = prospect(context.object, scene_in(context), choice_of(scene_in(context)), playing=playing)
+    return prospect(context.object, scene_in(context), choice_of(scene_in(context)), playing=playing)
+
+
+def _draw_prospect(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    found = _prospect(context)
     box = layout.box().column(align=True)
     if found.refusal:
         draw_text(box, context, found.refusal.sentence, "INFO")
@@ -152,6 +207,31 @@ def _draw_prospect(layout: bpy.types.UILayout, context: bpy.types.Context) -> No
         draw_text(box, context, line, "KEYTYPE_KEYFRAME_VEC" if index == 0 else "BLANK1")
     for remark in found.remarks[:_MOST_WARNINGS]:
         draw_text(box, context, remark, "INFO")
+
+
+def _draw_charts(layout: Any, context: bpy.types.Context) -> None:
+    """Draw a row for each span: its keys, ticks where its drawings lie, and what can be chosen instead."""
+    spans = _prospect(context).spans
+    if not spans or not context.object or not context.region or not context.preferences:
+        return
+    scale = context.preferences.system.ui_scale
+    easing = Easing(settings_of(scene_in(context)).easing)
+    chosen = charts.charts_of(context.object)
+    column = layout.column(align=True)
+    for span in spans[:_MOST_ROWS]:
+        chart = chosen.get(span.start)
+        row = column.row(align=True)
+        row.label(text=f"{span.start}–{span.end}")
+        name = _CHART_NAMES[chart] if chart else _CHART_NAMES[charts.BY_EASING]
+        row.operator_menu_enum(INBETWEEN_OT_set_chart.bl_idname, "chart", text=name).start = span.start
+        width = int(context.region.width - _CHART_MARGIN * scale)
+        column.label(text=ticks(charts.places(span, easing, chart), width, scale))
+    _draw_more(column, len(spans) - _MOST_ROWS)
+
+
+def _draw_more(layout: bpy.types.UILayout, count: int) -> None:
+    if count > 0:
+        layout.label(text=f"and {count} more")
 
 
 def _draw_refusal(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -227,7 +307,14 @@ def _draw_key_menu(menu: Any, context: Any) -> None:
 
 
 _register, _unregister = bpy.utils.register_classes_factory(
-    (INBETWEEN_PT_main, INBETWEEN_PT_guides, INBETWEEN_PT_look, INBETWEEN_PT_jobs)
+    (
+        INBETWEEN_PT_main,
+        INBETWEEN_PT_range,
+        INBETWEEN_PT_guides,
+        INBETWEEN_PT_look,
+        INBETWEEN_PT_result,
+        INBETWEEN_PT_jobs,
+    )
 )
 
 

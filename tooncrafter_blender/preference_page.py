@@ -25,6 +25,7 @@ def draw(page: bpy.types.AddonPreferences, layout: bpy.types.UILayout, context: 
     draw_weights(page, layout.box(), context)
     column = layout.column()
     column.use_property_split = True
+    column.prop(page, "default_engine")
     column.prop(page, "backend_python", placeholder="Private environment")
     column.prop(page, "jobs_folder", placeholder="Beside the .blend file")
     layout.operator(INBETWEEN_OT_copy_report.bl_idname, icon="COPYDOWN")

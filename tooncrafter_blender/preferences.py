@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
+from ..backend.engines import ENGINES
 from ..backend.environment.torch_builds import LABELS, TorchBuild
 
 #: The extension's own package: Blender files preferences and data folders under it.
 EXTENSION = __package__.rpartition(".")[0]
 
+#: Engines as Blender's menus list them.
+ENGINE_CHOICES = tuple((name, *line.split(": ", 1)) for name, line in ENGINES.items())
 _TORCH_BUILDS = tuple((build, LABELS[build], "Which build of PyTorch is installed") for build in TorchBuild)
 
 
@@ -22,12 +25,14 @@ class Preferences:
 
     jobs_folder: where jobs are kept, "" for beside the .blend file. torch_build: a `TorchBuild`.
     weights_mirror: address to fetch the model from, "" for where its authors published it.
+    default_engine: the engine of scenes for which none was chosen.
     """
 
     backend_python: str = ""
     jobs_folder: str = ""
     torch_build: str = TorchBuild.AUTO
     weights_mirror: str = ""
+    default_engine: str = "draft"
 
 
 def current() -> Preferences:
@@ -37,7 +42,13 @@ def current() -> Preferences:
     if addon is None or addon.preferences is None:
         return Preferences()
     chosen = addon.preferences
-    return Preferences(chosen.backend_python, chosen.jobs_folder, chosen.torch_build, chosen.weights_mirror)
+    return Preferences(
+        chosen.backend_python,
+        chosen.jobs_folder,
+        chosen.torch_build,
+        chosen.weights_mirror,
+        chosen.default_engine,
+    )
 
 
 class InbetweenPreferences(bpy.types.AddonPreferences):
@@ -50,6 +61,7 @@ class InbetweenPreferences(bpy.types.AddonPreferences):
         jobs_folder: str
         torch_build: str
         weights_mirror: str
+        default_engine: str
     else:
         backend_python: StringProperty(
             name="Backend Python",
@@ -72,6 +84,12 @@ class InbetweenPreferences(bpy.types.AddonPreferences):
         weights_mirror: StringProperty(
             name="Mirror",
             description="Address of a mirror with the same paths, to fetch the model from instead of its publisher",
+        )
+        default_engine: EnumProperty(
+            name="Default Engine",
+            description="Engine of scenes for which none was chosen",
+            items=ENGINE_CHOICES,
+            default="draft",
         )
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -12,13 +12,14 @@ from bpy.props import (
     FloatProperty,
     IntProperty,
     PointerProperty,
+    StringProperty,
 )
 
 from ..backend.engines import ENGINES
 from ..backend.job import Easing, Settings
+from . import preferences
 from .capture import CaptureSettings
-
-_ENGINES = tuple((name, *line.split(": ", 1)) for name, line in ENGINES.items())
+from .preferences import ENGINE_CHOICES
 
 _EASINGS = (
     (Easing.LINEAR, "Even", "All drawings are equally far apart"),
@@ -46,6 +47,11 @@ _PRESETS = (
 )
 
 
+_DEFAULTS = Settings()
+#: The contract's limit.
+MAX_SEED = 2**31 - 1
+
+
 @dataclass(frozen=True)
 class Choice:
     """Everything chosen, as plain values. exposure: frames that each drawing is held."""
@@ -59,11 +65,23 @@ class Choice:
     settings: Settings
 
 
+def _chosen_engine(settings: InbetweenSettings) -> int:
+    """Return the number of the scene's engine: the one in the preferences until another was chosen."""
+    names = list(ENGINES)
+    chosen = settings.own_engine or preferences.current().default_engine
+    return names.index(chosen) if chosen in names else 0
+
+
+def _choose_engine(settings: InbetweenSettings, number: int) -> None:
+    settings.own_engine = list(ENGINES)[number]
+
+
 class InbetweenSettings(bpy.types.PropertyGroup):
     """How the in-betweens of a scene are drawn."""
 
     if TYPE_CHECKING:
         engine: str
+        own_engine: str
         exposure: int
         easing: str
         breakdowns: str
@@ -72,12 +90,24 @@ class InbetweenSettings(bpy.types.PropertyGroup):
         width: int
         seed: int
         preset: str
+        prompt: str
+        negative_prompt: str
+        motion_speed: int
+        guidance: float
+        steps: int
         arcs: bool
         flat_colours: bool
         guide_strength: float
     else:
         engine: EnumProperty(
-            name="Engine", description="What draws the in-betweens", items=_ENGINES, default="draft"
+            name="Engine",
+            description="What draws the in-betweens. New scenes begin with the one in the add-on's preferences",
+            items=ENGINE_CHOICES,
+            get=_chosen_engine,
+            set=_choose_engine,
+        )
+        own_engine: StringProperty(
+            name="Chosen Engine", description="Empty until one was chosen for this scene", options={"HIDDEN"}
         )
         exposure: IntProperty(
             name="Exposure",
@@ -123,12 +153,44 @@ class InbetweenSettings(bpy.types.PropertyGroup):
             "with engines that leave something to chance",
             default=0,
             min=0,
+            max=MAX_SEED,
         )
         preset: EnumProperty(
             name="Quality",
             description="How much time to spend on each drawing",
             items=_PRESETS,
             default="balanced",
+        )
+        prompt: StringProperty(
+            name="Prompt",
+            description="What is to be seen, in a few English words, for engines that read: "
+            "“a red ball bounces, flat colours”. May stay empty",
+            maxlen=1000,
+        )
+        negative_prompt: StringProperty(
+            name="Avoid", description="What is not to be seen, in a few English words. May stay empty", maxlen=1000
+        )
+        motion_speed: IntProperty(
+            name="Motion Speed",
+            description="Frame rate that the model is told: a smaller number makes larger motion",
+            default=_DEFAULTS.motion_speed,
+            min=1,
+            max=30,
+        )
+        guidance: FloatProperty(
+            name="Guidance",
+            description="How strongly prompt and keys steer the model; 1 lets it go its own way",
+            default=_DEFAULTS.guidance,
+            min=1.0,
+            max=20.0,
+        )
+        steps: IntProperty(
+            name="Steps",
+            description="Denoising steps of the model; more take longer. 0 lets the quality decide",
+            default=_DEFAULTS.steps,
+            min=0,
+            max=200,
+            soft_max=50,
         )
         arcs: BoolProperty(
             name="Arcs",
@@ -173,6 +235,11 @@ def choice_of(scene: bpy.types.Scene) -> Choice:
         capture=CaptureSettings(chosen.width or None, chosen.whole_scene),
         settings=Settings(
             seed=chosen.seed,
+            prompt=chosen.prompt.strip(),
+            negative_prompt=chosen.negative_prompt.strip(),
+            motion_speed=chosen.motion_speed,
+            guidance=round(chosen.guidance, 4),
+            steps=chosen.steps,
             arcs=chosen.arcs,
             guide_strength=round(chosen.guide_strength, 4),
             preset=chosen.preset,

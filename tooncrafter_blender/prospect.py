@@ -14,16 +14,21 @@ from bpy.app.handlers import persistent
 
 from ..backend.errors import UserError
 from . import grease_pencil, keyframes
+from .keyframes import Span
 from .properties import Choice
 
 
 @dataclass(frozen=True)
 class Prospect:
-    """lines: what would be drawn. remarks: what to know about it. refusal: why nothing would be, else None."""
+    """lines: what would be drawn. remarks: what to know about it. refusal: why nothing would be, else None.
+
+    spans: the same for whoever draws it in detail.
+    """
 
     lines: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     refusal: UserError | None = None
+    spans: tuple[Span, ...] = ()
 
 
 #: What versions of Blender call Grease Pencil data here.
@@ -60,7 +65,7 @@ def _look(obj: bpy.types.Object | None, scene: bpy.types.Scene, choice: Choice) 
     origin = found.origin[0].upper() + found.origin[1:]
     where = f"{keys} keys, frames {spans[0].start} to {spans[-1].end}"
     steered = f", {_counted(guides, 'guide')}" if guides else ""
-    return Prospect((f"{origin}:", where, _counted(count, "drawing") + steered), found.remarks)
+    return Prospect((f"{origin}:", where, _counted(count, "drawing") + steered), found.remarks, spans=spans)
 
 
 def _state(obj: bpy.types.Object | None, scene: bpy.types.Scene, choice: Choice) -> Hashable:

@@ -177,8 +177,8 @@ def _folder_refused(_: bpy.types.Scene, __: pytest.MonkeyPatch, folder: Path) ->
 def _disk_full(_: bpy.types.Scene, patch: pytest.MonkeyPatch, __: Path) -> None:
     make = job_folders.new_folder
 
-    def full(first: int, last: int) -> Path:
-        folder = make(first, last)
+    def full(first: int, last: int, base: Path | None = None) -> Path:
+        folder = make(first, last, base)
         patch.setattr(Path, "mkdir", refuse)
         return folder
 

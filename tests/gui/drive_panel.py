@@ -159,7 +159,7 @@ def story() -> Story:
         view.tag_redraw()
     yield 2.0
     screenshot("panel_before", look())
-    for panel in ("main", "guides", "look", "jobs"):
+    for panel in ("main", "range", "guides", "look", "result", "jobs"):
         measure_draw(getattr(panels, f"INBETWEEN_PT_{panel}"), f"draw panel {panel}")
     measure(watching, "import_entry", "import result")
     measure(watching, "redraw", "redraw")

@@ -11,6 +11,7 @@ import bpy
 
 from ...backend import job
 from ...backend.errors import UserError
+from ...backend.timing import Chart, charted
 from .. import grease_pencil, guides
 from ..keyframes import Span
 from . import png, software, strokes
@@ -21,6 +22,7 @@ from .render import refuse_while_rendering, render
 
 #: Blender renders nothing smaller.
 MIN_SIDE_PIXELS = 4
+_NO_CHARTS: Mapping[int, Chart] = {}
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,15 @@ def write_job(
     engine: str,
     settings: job.Settings,
     easing: job.Easing,
+    charts: Mapping[int, Chart] = _NO_CHARTS,
     capture: CaptureSettings,
     source: Mapping[str, str],
     report: Callable[[int, int], None] = _ignore,
 ) -> job.Job:
     """Capture the keys and guides of `spans` (one or more) into `folder` and write its job file; return the job.
 
-    folder: is made; must not exist or be empty. report: called as report(done, of) after each picture.
+    folder: is made; must not exist or be empty. charts: start frame -> timing chart of the span that begins there;
+    the others follow `easing`. report: called as report(done, of) after each picture.
     Scene, object and settings are as before afterwards. On failure whatever was written is removed again.
     Raises UserError: "not-in-scene", "object-hidden", "no-camera", "picture-too-small", "picture-too-large",
     "rendering", "render-failed", "render-cancelled", "needs-opengl", "colour-management", "folder-not-empty",
@@ -67,7 +71,7 @@ def write_job(
     size = picture_size(scene, capture.width)
     refuse_while_rendering()
     canvas = job.Canvas(*size, scene.render.fps / scene.render.fps_base)
-    segments = tuple(_segment(span, easing) for span in spans)
+    segments = tuple(_segment(span, easing, charts.get(span.start)) for span in spans)
     made = job.Job(job.new_id(), engine, canvas, segments, settings, dict(source))
     with _new_folder(folder):
         _write_pictures(_Source(scene, obj, size, capture.whole_scene), segments, folder, report)
@@ -124,7 +128,7 @@ def _refuse_without_camera(scene: bpy.types.Scene) -> None:
         )
 
 
-def _segment(span: Span, easing: job.Easing) -> job.Segment:
+def _segment(span: Span, easing: job.Easing, chart: Chart | None) -> job.Segment:
     def picture(frame: int, subfolder: str) -> job.Picture:
         return job.Picture(frame, f"{subfolder}/{job.picture_name(frame)}")
 
@@ -133,7 +137,7 @@ def _segment(span: Span, easing: job.Easing) -> job.Segment:
         picture(span.end, job.KEYS_FOLDER),
         span.wanted,
         tuple(picture(frame, job.GUIDES_FOLDER) for frame in span.guides),
-        easing,
+        *charted(len(span.wanted), easing, chart),
     )
 
 
