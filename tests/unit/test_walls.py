@@ -33,6 +33,8 @@ def test_the_addon_needs_nothing_that_blender_does_not_bring() -> None:
         "numpy",
         "addon_utils",
         "blf",
+        "bl_operators",
+        "bl_ui",
         "gpu",
         "bpy_extras",
     }
