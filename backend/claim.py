@@ -27,7 +27,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import Cancelled
+from .errors import Cancelled, UserError
+from .record import Record, read_json
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ BEAT_SECONDS = 5.0
 STALE_SECONDS = 30.0
 
 _OWNER_FILE = "owner.json"
+_OWNER_BYTES = 65536
 _SIDE_NAME = ".claim-"
 _LOOK_SECONDS = 0.2
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.EACCES, errno.ENOENT)
@@ -182,11 +184,13 @@ def _look(folder: Path) -> _Owner:
         token = ""
     try:
         # Opening, not only asking for the time: network disks answer from memory otherwise.
-        with (folder / CLAIM_FOLDER / token / _OWNER_FILE).open(encoding="utf-8") as stream:
-            beat = os.fstat(stream.fileno()).st_mtime_ns
-            told = json.load(stream)
-        return _Owner(token, beat, str(told["machine"]), int(told["process"]), str(told["host"]))
-    except (OSError, ValueError, LookupError, TypeError):
+        sign = folder / CLAIM_FOLDER / token / _OWNER_FILE
+        told = Record(read_json(sign, _OWNER_BYTES), _OWNER_FILE)
+        beat = sign.stat().st_mtime_ns
+        return _Owner(
+            token, beat, told.text("machine", 1000), told.whole("process", 1, 2**31 - 1), told.text("host", 1000)
+        )
+    except (OSError, ValueError, UserError):
         return _Owner(token)
 
 

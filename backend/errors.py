@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+#: What is said is never longer: names in damaged files can have any length, and a message line has to hold it.
+LONGEST_TEXT = 4000
+
+
+def presentable(text: str) -> str:
+    """Return `text` as it can be shown, stored and sent: real Unicode, at most `LONGEST_TEXT` characters.
+
+    File names that are no text arrive with lone surrogates, which no file and no message can hold.
+    """
+    if len(text) > LONGEST_TEXT:
+        text = text[: LONGEST_TEXT - 1] + "…"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
 
 class UserError(Exception):
     """Something a person can understand and mend.
@@ -15,8 +28,8 @@ class UserError(Exception):
     def __init__(self, code: str, sentence: str, hint: str = "", *, bad_input: bool = True) -> None:
         super().__init__(sentence)
         self.code = code
-        self.sentence = sentence
-        self.hint = hint
+        self.sentence = presentable(sentence)
+        self.hint = presentable(hint)
         self.bad_input = bad_input
 
     def __str__(self) -> str:

@@ -20,12 +20,12 @@ import os
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
-from .errors import UserError
+from .errors import UserError, presentable
 from .record import Record, read_json
 
 CONTRACT_VERSION = 1
@@ -45,7 +45,8 @@ MAX_CANVAS_SIDE_PIXELS = 16384
 FRAME_MIN, FRAME_MAX = -1_048_574, 1_048_574
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
-_WINDOWS_RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f]')
+_WINDOWS_RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f]|[. ](/|$)')
+_WINDOWS_DEVICE = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)", re.IGNORECASE)
 
 
 class Easing(StrEnum):
@@ -164,6 +165,7 @@ def resolve(folder: Path, relative: str) -> Path:
         and not pure.is_absolute()
         and ".." not in pure.parts
         and not _WINDOWS_RESERVED.search(relative)
+        and not any(_WINDOWS_DEVICE.fullmatch(part.partition(".")[0].rstrip()) for part in pure.parts)
         and len(relative) <= 512
     )
     if inside:
@@ -177,6 +179,22 @@ def resolve(folder: Path, relative: str) -> Path:
         f"The job names the picture “{relative[:200]}”, which is not a file inside its own folder.",
         "Make the job again, or correct the path in job.json.",
     )
+
+
+def make_folder(folder: Path, name: str) -> Path:
+    """Make the folder `name` inside the job folder, where it is not there yet, and return it.
+
+    Raises UserError("path-outside-job") when a link of that name leads out, OSError when the disk refuses.
+    """
+    path = folder / name
+    path.mkdir(parents=True, exist_ok=True)
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(
+            "path-outside-job",
+            f"“{path}” is a link that leads out of the job folder; nothing was written there.",
+            "Remove the link, then retry.",
+        )
+    return path
 
 
 def write_json(path: Path, value: object) -> None:
@@ -203,7 +221,8 @@ def write_job(folder: Path, job: Job) -> None:
     Raises UserError("folder-not-writable") when the disk refuses.
     """
     try:
-        write_json(folder / JOB_FILE, asdict(job))
+        source = {name: presentable(text) for name, text in job.source.items()}
+        write_json(folder / JOB_FILE, asdict(replace(job, source=source)))
     except OSError as error:
         raise folder_refused(folder, error) from error
 

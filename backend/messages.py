@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
-from .errors import UserError
+from .errors import LONGEST_TEXT, UserError, presentable
 from .job import CONTRACT_VERSION, FRAME_MAX, FRAME_MIN
 from .record import Record, parse_json
 
@@ -169,8 +169,16 @@ def request_line(request: Request) -> str:
 
 
 def event_line(event: Event) -> str:
-    """Return the event as one line of JSON, newline included."""
-    return _line({"event": _EVENTS[type(event)]} | asdict(event))
+    """Return the event as one line of JSON, newline included; what it says is cut to what a line may hold."""
+    return _line({"event": _EVENTS[type(event)]} | {name: _sayable(value) for name, value in asdict(event).items()})
+
+
+def _sayable(value: object) -> object:
+    if isinstance(value, str):
+        return presentable(value)
+    if isinstance(value, dict):
+        return {presentable(key): presentable(text) for key, text in value.items()}
+    return value
 
 
 def _line(message: Mapping[str, object]) -> str:
@@ -183,7 +191,7 @@ def parse_request(line: str) -> Request:
     record = _record(line)
     match record.text("request", 32):
         case "run":
-            return Run(record.text("job", 128), record.text("folder", 32_768), record.flag("strokes", False))
+            return Run(record.text("job", 128), record.path("folder", 32_768), record.flag("strokes", False))
         case "cancel":
             return Cancel(record.text("job", 128))
         case "status":
@@ -203,14 +211,14 @@ def parse_event(line: str) -> Event:
     if kind == "ready":
         return Ready(
             record.texts("engines"),
-            record.text("device", 1000, ""),
+            record.text("device", LONGEST_TEXT, ""),
             record.number("memory_gb", 0, 1e9, 0.0),
             record.whole("version", 1, 2**31),
         )
     job = record.text("job", 128)
     match kind:
         case "stage":
-            return Stage(job, record.text("name", 1000))
+            return Stage(job, record.text("name", LONGEST_TEXT))
         case "progress":
             return Progress(
                 job,
@@ -225,15 +233,15 @@ def parse_event(line: str) -> Event:
             return Preview(job, record.whole("segment", 0, 10_000), record.text("path", 512))
         case "notice":
             frame = record.optional_whole("frame", FRAME_MIN, FRAME_MAX)
-            return Notice(job, record.text("sentence", 10_000), frame)
+            return Notice(job, record.text("sentence", LONGEST_TEXT), frame)
         case "done":
             return Done(job, record.whole("made", 0, 2**31), record.whole("kept", 0, 2**31))
         case "error":
             return Failed(
                 job,
                 record.text("code", 128),
-                record.text("sentence", 100_000),
-                record.text("hint", 100_000, ""),
+                record.text("sentence", LONGEST_TEXT),
+                record.text("hint", LONGEST_TEXT, ""),
                 record.flag("bad_input", True),
             )
         case "cancelled":

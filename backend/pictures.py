@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import uuid
 import zlib
 from pathlib import Path
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 #: 8192 x 4320, a full 8K frame. The header is checked before a single pixel is decoded.
 MAX_PICTURE_PIXELS = 8192 * 4320
 MAX_SIDE_PIXELS = 16384
+#: Four numbers of four bytes for each pixel, uncompressed, and as much again for what else a file may carry.
+MAX_FILE_BYTES = 32 * MAX_PICTURE_PIXELS
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "TGA", "GIF")
 _FINGERPRINT = "inbetween:fingerprint"
@@ -34,6 +37,11 @@ Image.MAX_IMAGE_PIXELS = None
 def _open(path: Path) -> Image.Image:
     """Open a picture file and check its size, without decoding it."""
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is no ordinary file")  # a pipe would be read for ever
+        if status.st_size > MAX_FILE_BYTES:
+            raise ValueError(f"it is larger than {MAX_FILE_BYTES // 2**20} MB")
         image = Image.open(path, formats=_FORMATS)
     except FileNotFoundError as error:
         raise UserError("picture-missing", f"The picture “{path}” is not there.", _GET_ANOTHER) from error
@@ -120,6 +128,10 @@ def _decode(path: Path) -> Image.Image:
     """Decode into 8-bit RGBA."""
     with _open(path) as image:
         try:
+            size = image.size
+            image.load()
+            if image.size != size:  # a decoder may think again of what the header said
+                raise ValueError("its header and its pixels differ in size")
             if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
                 return _from_deep_gray(image)
             upright = ImageOps.exif_transpose(image)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Never, TypeVar
@@ -17,11 +19,15 @@ from .errors import UserError
 def read_json(path: Path, max_bytes: int) -> object:
     """Return what the JSON file holds.
 
-    Raises FileNotFoundError, OSError, or ValueError for a file that is too large, too deep or not JSON.
+    Raises FileNotFoundError, OSError, or ValueError for what is no ordinary file, too large, too deep or not JSON.
     """
-    if path.stat().st_size > max_bytes:
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("it is no ordinary file")  # a pipe would be read for ever
+    with path.open("rb") as stream:
+        content = stream.read(max_bytes + 1)  # a file that grows meanwhile does not fill the memory
+    if len(content) > max_bytes:
         raise ValueError(f"it is larger than {max_bytes // 2**20} MB")
-    return parse_json(path.read_text(encoding="utf-8"))
+    return parse_json(content.decode("utf-8"))
 
 
 def parse_json(text: str) -> object:
@@ -34,6 +40,7 @@ def parse_json(text: str) -> object:
 
 _T = TypeVar("_T")
 _REQUIRED: Any = object()
+_LONGEST_FIELD = 200
 
 
 class Record:
@@ -58,7 +65,9 @@ class Record:
 
     def _refuse(self, where: str, reason: str) -> Never:
         raise UserError(
-            "job-invalid", f"In “{self._file}”, {where} {reason}.", "Generate again from Blender to make a new job."
+            "job-invalid",
+            f"In “{self._file}”, {where[:_LONGEST_FIELD]} {reason}.",
+            "Generate again from Blender to make a new job.",
         )
 
     def _field(self, name: str) -> str:
@@ -95,6 +104,14 @@ class Record:
             return isinstance(value, str) and len(value) <= longest and _encodes(value)
 
         return self._take(name, default, fits, f"must be a text of at most {longest} characters")
+
+    def path(self, name: str, longest: int) -> str:
+        """Return a path of this machine, also one whose name is no text."""
+
+        def fits(value: object) -> bool:
+            return isinstance(value, str) and 0 < len(value) <= longest and _is_path(value)
+
+        return self._take(name, _REQUIRED, fits, f"must be a path of at most {longest} characters")
 
     def texts(self, name: str) -> dict[str, str]:
         def fits(value: object) -> bool:
@@ -146,6 +163,13 @@ def _number_within(low: float, high: float) -> Callable[[Any], bool]:
         and low <= value <= high
         and math.isfinite(value)
     )
+
+
+def _is_path(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _encodes(text: str) -> bool:

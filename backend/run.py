@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -28,6 +29,7 @@ from .job import (
     Segment,
     folder_refused,
     frame_path,
+    make_folder,
     picture_name,
     read_job,
     resolve,
@@ -109,16 +111,19 @@ def _check_pictures(folder: Path, job: Job) -> None:
     """Refuse a job whose pictures are missing, unreadable or of another size, before any engine loads."""
     for segment in job.segments:
         for key in (segment.start, segment.end):
-            size = picture_size(resolve(folder, key.image))
-            if size != (job.canvas.width, job.canvas.height):
-                raise UserError(
-                    "picture-size",
-                    f"The picture “{key.image}” is {size[0]} × {size[1]} pixels, "
-                    f"but the canvas is {job.canvas.width} × {job.canvas.height}.",
-                    "Generate again to capture the keys anew.",
-                )
+            _check_size(job, key.image, *picture_size(resolve(folder, key.image)))
         for guide in segment.guides:
             picture_size(resolve(folder, guide.image))
+
+
+def _check_size(job: Job, image: str, width: int, height: int) -> None:
+    if (width, height) != (job.canvas.width, job.canvas.height):
+        raise UserError(
+            "picture-size",
+            f"The picture “{image}” is {width} × {height} pixels, "
+            f"but the canvas is {job.canvas.width} × {job.canvas.height}.",
+            "Generate again to capture the keys anew.",
+        )
 
 
 def _disk_refused(folder: Path, error: OSError) -> UserError:
@@ -154,13 +159,16 @@ class _Run:
 
         @lru_cache(maxsize=4)  # neighbouring segments share their keys
         def picture(image: str) -> Picture:
-            return read_picture(resolve(self.folder, image))
+            read = read_picture(resolve(self.folder, image))
+            # Again: a file may be replaced at any time, and a photograph lie on its side.
+            _check_size(self.job, image, read.shape[1], read.shape[0])
+            return read
 
         self.picture = picture
 
     def draw(self, engine: Engine) -> None:
         """Draw what is missing, segment by segment, recording each."""
-        (self.folder / FRAMES_FOLDER).mkdir(exist_ok=True)
+        make_folder(self.folder, FRAMES_FOLDER)
         self._sweep()
         known = {segment.fingerprint: segment for segment in self._earlier}
         self.result = replace(self.result, engine_version=engine.version)
@@ -185,15 +193,16 @@ class _Run:
     def _keep(self, frame: int, fingerprint: str) -> bool:
         """Tell whether the frame exists and matches; one that does not match is moved out of the way."""
         path = frame_path(self.folder, frame)
-        if not path.exists():
+        if not os.path.lexists(path):
             return False
-        if read_fingerprint(path) == fingerprint:
+        # A link is not ours: what it leads to may lie anywhere, or nowhere.
+        if path.is_file() and not path.is_symlink() and read_fingerprint(path) == fingerprint:
             return True
         for number in range(1, 1_000_000):
             place = self.folder / EARLIER_FOLDER / f"{number:03d}" / path.name
-            if not place.exists():
+            if not os.path.lexists(place):
                 self.claim.check()
-                place.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(self.folder, f"{EARLIER_FOLDER}/{number:03d}")
                 path.rename(place)
                 return False
         raise FileExistsError(errno.EEXIST, "too many earlier drawings", str(path))
@@ -279,7 +288,7 @@ class _Run:
         self._previews += 1
         name = picture_name(self._previews)
         try:
-            (self.folder / PREVIEWS_FOLDER).mkdir(exist_ok=True)
+            make_folder(self.folder, PREVIEWS_FOLDER)
             with self.claim.fenced():
                 write_sheet(self.claim.desk / name, pictures)
             self.claim.publish_over(name, self.folder / PREVIEWS_FOLDER / name)

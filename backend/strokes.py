@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import UserError
-from .job import FRAME_MAX, FRAME_MIN, MAX_CANVAS_SIDE_PIXELS, write_json
+from .job import FRAME_MAX, FRAME_MIN, MAX_CANVAS_SIDE_PIXELS, make_folder, write_json
 from .record import Record, read_json
 
 STROKES_VERSION = 1
@@ -103,7 +103,7 @@ def write_drawing(folder: Path, drawing: Drawing) -> None:
         ],
     }
     path = strokes_path(folder, drawing.frame)
-    path.parent.mkdir(exist_ok=True)
+    make_folder(folder, STROKES_FOLDER)
     write_json(path, raw)
 
 

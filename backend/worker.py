@@ -13,6 +13,7 @@ import os
 import platform
 import queue
 import signal
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -135,6 +136,10 @@ class _Worker:
             self._send(messages.Cancelled(job))
         except UserError as error:
             self._send(messages.Failed(job, error.code, error.sentence, error.hint, error.bad_input))
+        except MemoryError:
+            sentence = "There was not enough memory for pictures of this size."
+            hint = "Finished drawings are kept. Close other programs or choose a smaller width, then retry."
+            self._send(messages.Failed(job, "out-of-memory", sentence, hint, bad_input=False))
         except Exception as error:  # the worker outlives whatever a job does
             _log.exception("job failed")
             sentence = f"The drawing engine met an internal error: {type(error).__name__}: {error}."
@@ -192,9 +197,8 @@ def _log_to(path: Path) -> Iterator[None]:
 
     A log that cannot be written is no reason not to draw: the run itself says what is wrong with the folder.
     """
-    try:
-        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    except OSError:
+    log = _open_log(path)
+    if log is None:
         yield
         return
     kept = [(descriptor, os.dup(descriptor)) for descriptor in (1, 2)]
@@ -207,3 +211,19 @@ def _log_to(path: Path) -> Iterator[None]:
             os.dup2(private, descriptor)
             os.close(private)
         os.close(log)
+
+
+def _open_log(path: Path) -> int | None:
+    """Return a descriptor to add to the log with, None where no ordinary file can be.
+
+    Neither a link, which may lead to a file of the person's, nor a pipe, which would be waited for.
+    """
+    careful = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | careful, 0o666)
+    except OSError:
+        return None
+    if stat.S_ISREG(os.fstat(log).st_mode):
+        return log
+    os.close(log)
+    return None

@@ -14,7 +14,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...backend.job import Job, folder_refused, frame_path, picture_name, resolve
+from ...backend.job import Job, folder_refused, frame_path, make_folder, picture_name, resolve
 
 SHOWN_FOLDER = "shown"
 
@@ -64,7 +64,7 @@ def show(folder: Path, job: Job) -> Shown:
     shown = Shown(folder / SHOWN_FOLDER, job.segments[0].start.frame)
     drawings = _drawings(folder, job)
     try:
-        shown.folder.mkdir(exist_ok=True)
+        make_folder(folder, SHOWN_FOLDER)
         held = drawings[shown.first]
         for frame in range(shown.first, job.segments[-1].end.frame + 1):
             held = drawings.get(frame, held)
