@@ -12,16 +12,19 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, TypeAlias
 
 from . import messages
-from .errors import UserError
 
 #: The folder that holds this package.
 ROOT = Path(__file__).resolve().parent.parent
 
+#: Nobody watches a batch: a process that has said nothing for so long hangs, and is ended. Generous, because a
+#: single step of a large model on a slow processor is silent for minutes.
+SILENT_SECONDS = 1800.0
 _POLITE_SECONDS = 10.0
 _TAIL_BYTES = 2000
 
@@ -47,8 +50,9 @@ class DrawingProcess:
     def run(self, job: str, folder: Path, hear: Callable[[messages.Event], None], *, strokes: bool = False) -> End:
         """Run a job and return how it ended; a process that died counts as Failed("worker-died").
 
-        strokes: trace what was drawn.
+        strokes: trace what was drawn. One that says nothing for `SILENT_SECONDS` is ended: Failed("worker-silent").
         """
+        silence = _Silence()
         try:
             process = self._process or self._start()
             with self._lock:
@@ -60,16 +64,25 @@ class DrawingProcess:
             return messages.Failed(job, "worker-not-started", sentence, bad_input=False)
         try:
             assert process.stdout
-            for line in process.stdout:
-                with contextlib.suppress(UserError):  # something printed past the worker's own care
-                    event = messages.parse_event(line.decode("utf-8", "replace"))
-                    if isinstance(event, End) and event.job == job:
-                        return event
-                    hear(event)
+            silence.watch(process)
+            for event in messages.read_events(process.stdout):
+                silence.broken()
+                if isinstance(event, End) and event.job == job:
+                    return event
+                hear(event)
         finally:
+            silence.ended()
             with self._lock:
                 self._job = ""
         how = self._bury()
+        if silence.was_too_long:
+            return messages.Failed(
+                job,
+                "worker-silent",
+                f"The drawing engine said nothing for {SILENT_SECONDS / 60:.0f} minutes and was ended.",
+                "Finished drawings are kept; running the job again makes the missing ones.",
+                bad_input=False,
+            )
         return messages.Failed(
             job,
             "worker-died",
@@ -146,3 +159,31 @@ class DrawingProcess:
             f"was ended by the system (signal {-code})" if code < 0 else f"stopped unexpectedly (exit code {code})"
         )
         return f"{how}; its last words: {said[-1][:300]}" if said else how
+
+
+class _Silence:
+    """Ends a process that says nothing for too long, from a thread of its own."""
+
+    def __init__(self) -> None:
+        self.was_too_long = False
+        self._heard = time.monotonic()
+        self._over = threading.Event()
+
+    def watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Begin."""
+        threading.Thread(target=self._watch, args=(process,), name="silence", daemon=True).start()
+
+    def broken(self) -> None:
+        """It has said something."""
+        self._heard = time.monotonic()
+
+    def ended(self) -> None:
+        """Nobody listens any more."""
+        self._over.set()
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        while not self._over.wait(max(0.05, self._heard + SILENT_SECONDS - time.monotonic())):
+            if time.monotonic() - self._heard >= SILENT_SECONDS:
+                self.was_too_long = True
+                process.kill()
+                return

@@ -6,13 +6,16 @@ stdout carries nothing else; what libraries print goes to the log. Standard libr
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import TypeAlias
+from typing import IO, TypeAlias
 
 from .errors import LONGEST_TEXT, UserError, presentable
 from .job import CONTRACT_VERSION, FRAME_MAX, FRAME_MIN
 from .record import Record, parse_json
+
+_log = logging.getLogger(__name__)
 
 #: A longer line is not one of ours; the reader drops it instead of filling memory.
 MAX_LINE_BYTES = 1024 * 1024
@@ -248,6 +251,24 @@ def parse_event(line: str) -> Event:
             return Cancelled(job)
         case other:
             raise UserError("message-invalid", f"The add-on does not know the event “{other}”.")
+
+
+def read_events(stream: IO[bytes]) -> Iterator[Event]:
+    """Yield the events that a worker says, until it ends.
+
+    What libraries printed past the worker's care is dropped and logged, and not kept in memory however long it is.
+    """
+    whole = True
+    while line := stream.readline(MAX_LINE_BYTES):
+        complete = line.endswith(b"\n")
+        if whole and complete:
+            try:
+                yield parse_event(line.decode("utf-8", "replace"))
+            except UserError as error:
+                _log.warning("no message: %s %r", error.sentence, line[:200])
+        elif whole:
+            _log.warning("a line that is too long for a message was dropped: %r…", line[:200])
+        whole = complete
 
 
 def _record(line: str) -> Record:

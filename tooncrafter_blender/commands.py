@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import bpy
 
@@ -30,6 +31,8 @@ from .results import HOW
 
 COMMAND = "inbetween"
 DONE, FAILED, BAD_INPUT, CANCELLED = 0, 1, 2, 130
+#: Nobody is there to restart a drawing engine that hangs: after so long without a word it has failed.
+SILENT_SECONDS = 1800.0
 
 
 def inbetween(arguments: Sequence[str]) -> int:
@@ -74,6 +77,8 @@ def _run(wishes: argparse.Namespace, told: _Told) -> int:
         while entry.busy:
             for changed in queue.poll(wait_seconds=0.1):
                 told.changed(changed)
+            if entry.silent_seconds >= SILENT_SECONDS:
+                _end_silence(entry)
             if interrupted and not entry.cancelling:
                 queue.cancel(entry)
     if entry.state is State.CANCELLED:
@@ -86,6 +91,16 @@ def _run(wishes: argparse.Namespace, told: _Told) -> int:
         _save(save)
     told.done(entry, imported, save)
     return DONE
+
+
+def _end_silence(entry: Entry) -> NoReturn:
+    queue.close()
+    raise UserError(
+        "worker-silent",
+        f"The drawing engine said nothing for {entry.silent_seconds / 60:.0f} minutes and was ended.",
+        f"Finished drawings are kept in “{entry.folder}”; run it again for the missing ones.",
+        bad_input=False,
+    )
 
 
 def _refuse_wrong_parts(wishes: argparse.Namespace) -> None:
@@ -278,6 +293,8 @@ class _Told:
         if not entry.busy:
             return
         left = f", {entry.seconds_left:.0f} s left" if entry.seconds_left >= 1 else ""
+        if entry.silent_seconds:
+            left = f"; no word from the drawing engine for {entry.silent_seconds:.0f} s"
         self._tell(
             f"{entry.progress:4.0%} {entry.stage}{left}",
             event="progress",
@@ -286,6 +303,7 @@ class _Told:
             stage=entry.stage,
             finished=len(entry.finished),
             seconds_left=entry.seconds_left,
+            silent_seconds=entry.silent_seconds,
         )
 
     def done(self, entry: Entry, imported: str, saved: Path | None) -> None:

@@ -29,6 +29,10 @@ _log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parent.parent
 
 _EVENTS_PER_POLL = 200
+#: A worker that has said nothing for so long may hang. It may also load a model, or compute one long step on a slow
+#: machine: so the person is told, and decides.
+SILENT_SECONDS = 120.0
+_SILENCE_STEP_SECONDS = 10.0
 
 
 class State(StrEnum):
@@ -62,7 +66,8 @@ class Entry:
 
     import_as: how the result comes in ("strip", "reference", "strokes", "none"). progress: 0..1.
     seconds_left: -1 while unknown. sentence, hint: what became of it. warnings: what could not be done.
-    remarks: what was found when the keys were read.
+    remarks: what was found when the keys were read. silent_seconds: how long the worker has said nothing, in steps
+    of ten seconds; 0 while that is no reason to worry.
     """
 
     job: Job
@@ -74,6 +79,7 @@ class Entry:
     stage: str = ""
     progress: float = 0.0
     seconds_left: float = -1.0
+    silent_seconds: float = 0.0
     finished: set[int] = field(default_factory=set)
     sentence: str = ""
     hint: str = ""
@@ -102,7 +108,7 @@ class Entry:
         """Forget what became of it, to be run anew."""
         self.state, self.stage, self.progress, self.seconds_left = State.WAITING, "", 0.0, -1.0
         self.sentence = self.hint = self.code = ""
-        self.bad_input = self.cancelling = False
+        self.silent_seconds, self.bad_input, self.cancelling = 0.0, False, False
         self.warnings.clear()
 
 
@@ -119,6 +125,8 @@ class Queue:
         self.setup = Setup()
         self._worker: WorkerProcess | None = None
         self._running: Entry | None = None
+        #: When the worker last said something, on the clock that only runs forwards.
+        self._heard = 0.0
         #: None while it is being made.
         self._python: Path | None = None
 
@@ -152,17 +160,27 @@ class Queue:
         self.submit(entry, python)
 
     def cancel(self, entry: Entry) -> None:
-        """Stop a job; finished drawings stay. Cancelling a second time ends the worker that does not listen."""
+        """Stop a job; finished drawings stay. A worker that does not listen is ended: one that has been silent for
+        long at once, any other when cancelled a second time.
+        """
         if entry.state is State.WAITING:
             self._end(entry, State.CANCELLED, "Cancelled before it began.")
             if self._python is None and not self.busy:
                 self.setup.cancel()
         elif entry is self._running and self._worker:
-            if entry.cancelling:
+            if entry.cancelling or entry.silent_seconds:
                 self._worker.stop()
             entry.cancelling = True
             entry.stage = "Cancelling"
             self._worker.send(messages.Cancel(entry.job.id))
+
+    def restart(self, entry: Entry) -> None:
+        """End a worker that seems to hang and run its job again in a new one; finished drawings are kept."""
+        if entry is self._running and self._worker and self._python:
+            self._worker.stop()
+            self._worker = self._running = None
+            entry.clear()
+            self._start_next()
 
     def remove(self, entry: Entry) -> None:
         """Take an ended job off the list; its folder stays on disk."""
@@ -180,9 +198,12 @@ class Queue:
             except queues.Empty:
                 break
             wait_seconds = 0.0
+            self._heard = time.monotonic()
             entry = self._take(event)
             if entry and entry not in changed:
                 changed.append(entry)
+        if (entry := self._mind_silence()) and entry not in changed:
+            changed.append(entry)
         self._start_next()
         return changed
 
@@ -203,6 +224,19 @@ class Queue:
                 self._end(entry, State.CANCELLED, "Stopped because Blender or the add-on was closed.")
         if worker:
             worker.stop_and_wait()
+
+    def _mind_silence(self) -> Entry | None:
+        """Note on the running entry how long the worker has said nothing; return the entry if that is news."""
+        entry = self._running
+        if entry is None:
+            return None
+        silent = time.monotonic() - self._heard
+        steps = silent // _SILENCE_STEP_SECONDS
+        shown = steps * _SILENCE_STEP_SECONDS if silent >= SILENT_SECONDS else 0.0
+        if shown == entry.silent_seconds:
+            return None
+        entry.silent_seconds = shown
+        return entry
 
     def _await_setup(self, wait_seconds: float) -> list[Entry]:
         """Take in how the environment is coming along; return the entries that wait for it."""
@@ -242,6 +276,7 @@ class Queue:
         if self._worker is None:
             self._worker = WorkerProcess(self._python, ROOT)
         self._running = entry
+        self._heard = time.monotonic()
         entry.state, entry.stage = State.RUNNING, "Starting the drawing engine"
         self._worker.send(messages.Run(entry.job.id, str(entry.folder), strokes=entry.import_as == "strokes"))
 
@@ -319,7 +354,7 @@ class Queue:
             entry.warnings = list(result.warnings)
 
     def _end(self, entry: Entry, state: State, sentence: str, hint: str = "") -> None:
-        entry.state, entry.stage, entry.seconds_left = state, "", -1.0
+        entry.state, entry.stage, entry.seconds_left, entry.silent_seconds = state, "", -1.0, 0.0
         entry.sentence, entry.hint, entry.cancelling = sentence, hint, False
         if entry is self._running:
             self._running = None

@@ -103,6 +103,23 @@ class INBETWEEN_OT_retry(_OnEntry, bpy.types.Operator):
         return DONE
 
 
+class INBETWEEN_OT_restart(_OnEntry, bpy.types.Operator):
+    """End the drawing engine, which seems to hang, and go on in a new one; finished drawings are kept"""
+
+    bl_idname = "inbetween.restart"
+    bl_label = "Restart Drawing Engine"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> Outcome:
+        """Run the same job in a new process."""
+        if self.entry is None:
+            return REFUSED
+        queue.restart(self.entry)
+        watching.start()
+        watching.redraw()
+        return DONE
+
+
 class INBETWEEN_OT_import(_OnEntry, bpy.types.Operator):
     """Bring the finished drawings into the scene that they were made from"""
 
@@ -180,6 +197,7 @@ register, unregister = bpy.utils.register_classes_factory(
         INBETWEEN_OT_generate,
         INBETWEEN_OT_cancel,
         INBETWEEN_OT_retry,
+        INBETWEEN_OT_restart,
         INBETWEEN_OT_import,
         INBETWEEN_OT_open_folder,
         INBETWEEN_OT_remove,

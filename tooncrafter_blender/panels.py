@@ -17,6 +17,7 @@ from .operators import (
     INBETWEEN_OT_import,
     INBETWEEN_OT_open_folder,
     INBETWEEN_OT_remove,
+    INBETWEEN_OT_restart,
     INBETWEEN_OT_retry,
 )
 from .properties import choice_of, scene_in, settings_of
@@ -282,6 +283,10 @@ def _draw_entry(box: Any, context: bpy.types.Context, entry: Entry) -> None:
         draw_text(column, context, f"{entry.stage}…" if entry.stage else "Waits for its turn.")
     if entry.state is State.RUNNING:
         draw_text(column, context, _stage(entry))
+    if entry.silent_seconds:
+        silent = f"No word from the drawing engine for {_duration(entry.silent_seconds)}."
+        draw_text(column, context, f"{silent} It hangs, or one step takes that long here.", "ERROR")
+        column.operator(INBETWEEN_OT_restart.bl_idname, icon="FILE_REFRESH").job = job
     draw_text(column, context, entry.sentence)
     draw_text(column, context, entry.hint)
     for caution in entry.warnings[:_MOST_WARNINGS]:

@@ -7,7 +7,6 @@ process and a busy worker the pipe. Knows nothing of Blender.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import queue
 import subprocess
@@ -19,9 +18,6 @@ from pathlib import Path
 from typing import IO
 
 from ..backend import messages
-from ..backend.errors import UserError
-
-_log = logging.getLogger(__name__)
 
 _TAIL_LINES = 40
 _TAIL_LINE_BYTES = 4096
@@ -116,7 +112,8 @@ class WorkerProcess:
         errors = threading.Thread(target=self._keep_tail, args=(process.stderr,), daemon=True)
         writer.start()
         errors.start()
-        self._read(process.stdout)
+        for event in messages.read_events(process.stdout):
+            self.events.put(event)
         code = process.wait()
         self._requests.put(None)  # lets the writer end
         errors.join(_POLITE_SECONDS)
@@ -145,20 +142,6 @@ class WorkerProcess:
                 stdin.flush()
         with contextlib.suppress(OSError):
             stdin.close()
-
-    def _read(self, stdout: IO[bytes]) -> None:
-        """Turn lines into events; a line too long for a message is dropped without being kept in memory."""
-        whole = True
-        while line := stdout.readline(messages.MAX_LINE_BYTES):
-            complete = line.endswith(b"\n")
-            if whole and complete:
-                try:
-                    self.events.put(messages.parse_event(line.decode("utf-8", "replace")))
-                except UserError as error:
-                    _log.warning("no message: %s %r", error.sentence, line[:200])
-            elif whole:
-                _log.warning("a line that is too long for a message was dropped: %r…", line[:200])
-            whole = complete
 
     def _keep_tail(self, stderr: IO[bytes]) -> None:
         while line := stderr.readline(_TAIL_LINE_BYTES):
