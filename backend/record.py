@@ -111,7 +111,8 @@ class Record:
         def fits(value: object) -> bool:
             return isinstance(value, str) and 0 < len(value) <= longest and _is_path(value)
 
-        return self._take(name, _REQUIRED, fits, f"must be a path of at most {longest} characters")
+        path: str = self._take(name, _REQUIRED, fits, f"must be a path of at most {longest} characters")
+        return path
 
     def texts(self, name: str) -> dict[str, str]:
         def fits(value: object) -> bool:
