@@ -67,7 +67,8 @@ class Entry:
     import_as: how the result comes in ("strip", "reference", "strokes", "none"). progress: 0..1.
     seconds_left: -1 while unknown. sentence, hint: what became of it. warnings: what could not be done.
     remarks: what was found when the keys were read. silent_seconds: how long the worker has said nothing, in steps
-    of ten seconds; 0 while that is no reason to worry.
+    of ten seconds; 0 while that is no reason to worry. shown_as: how the result is shown in its scene now, "" if it
+    is not.
     """
 
     job: Job
@@ -86,13 +87,18 @@ class Entry:
     code: str = ""
     bad_input: bool = False
     warnings: list[Caution] = field(default_factory=list)
-    imported: bool = False
+    shown_as: str = ""
     cancelling: bool = False
 
     @property
     def busy(self) -> bool:
         """Whether it waits or runs."""
         return self.state in (State.WAITING, State.RUNNING)
+
+    @property
+    def imported(self) -> bool:
+        """Whether the result is shown in its scene."""
+        return bool(self.shown_as)
 
     @property
     def first(self) -> int:

@@ -32,7 +32,7 @@ import bpy
 
 from ..backend.errors import UserError
 from ..backend.timing import exposed_frames
-from . import grease_pencil, guides
+from . import grease_pencil, guides, held
 
 Breakdowns = Literal["key", "ignore"]
 
@@ -243,9 +243,7 @@ def _is_animated(obj: bpy.types.Object, scene: bpy.types.Scene) -> bool:
         thing = hanging.pop()
         if thing is None:
             continue
-        if thing.constraints or any(
-            owner is not None and owner.animation_data is not None for owner in (thing, thing.data)
-        ):
+        if thing.constraints or any(owner is not None and held.is_animated(owner) for owner in (thing, thing.data)):
             return True
         hanging.append(thing.parent)
     return bool(obj.modifiers)

@@ -14,7 +14,6 @@ from .jobs import Entry, State, queue
 from .operators import (
     INBETWEEN_OT_cancel,
     INBETWEEN_OT_generate,
-    INBETWEEN_OT_import,
     INBETWEEN_OT_open_folder,
     INBETWEEN_OT_remove,
     INBETWEEN_OT_restart,
@@ -24,6 +23,7 @@ from .properties import choice_of, scene_in, settings_of
 from .prospect import Prospect, prospect
 from .setting_presets import INBETWEEN_PT_presets
 from .setup_view import draw_remedy, draw_setup
+from .showing import draw_reference_look, draw_ways
 from .steering import (
     INBETWEEN_OT_draw_guide,
     INBETWEEN_OT_go_to_frame,
@@ -165,7 +165,11 @@ class INBETWEEN_PT_result(_Tab, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Lay out the sub-panel."""
-        _properties(self.layout).prop(settings_of(scene_in(context)), "import_as")
+        chosen = settings_of(scene_in(context))
+        column = _properties(self.layout)
+        column.prop(chosen, "import_as")
+        if chosen.import_as == "reference":
+            draw_reference_look(column.column(), chosen)
 
 
 class INBETWEEN_PT_jobs(_Tab, bpy.types.Panel):
@@ -297,13 +301,13 @@ def _draw_entry(box: Any, context: bpy.types.Context, entry: Entry) -> None:
     if entry.state is State.FAILED:
         draw_remedy(box, entry.code)
     may_retry = entry.state in (State.FAILED, State.CANCELLED)
-    may_import = not entry.busy and entry.finished and is_open(entry) and not entry.imported
-    if may_retry or may_import:
-        buttons = box.row(align=True)
+    may_show = not entry.busy and entry.finished and is_open(entry)
+    if may_retry or may_show:
+        buttons = box.row()
         if may_retry:
             buttons.operator(INBETWEEN_OT_retry.bl_idname, text="Retry", icon="FILE_REFRESH").job = job
-        if may_import:
-            buttons.operator(INBETWEEN_OT_import.bl_idname, text="Import", icon="IMPORT").job = job
+        if may_show:
+            draw_ways(buttons.row(align=True), entry)
 
 
 def _draw_key_menu(menu: Any, context: Any) -> None:

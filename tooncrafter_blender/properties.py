@@ -17,7 +17,7 @@ from bpy.props import (
 
 from ..backend.engines import ENGINES
 from ..backend.job import Easing, Settings
-from . import preferences
+from . import preferences, results
 from .capture import CaptureSettings
 from .preferences import ENGINE_CHOICES
 
@@ -46,6 +46,10 @@ _PRESETS = (
     ("best", "Best", "For the final drawings, however long it takes"),
 )
 
+_PLACES = (
+    ("empty", "Empty", "On an empty of their own that fills the camera's view"),
+    ("camera", "Camera Background", "As background images of the camera"),
+)
 
 _DEFAULTS = Settings()
 #: The contract's limit.
@@ -76,6 +80,12 @@ def _choose_engine(settings: InbetweenSettings, number: int) -> None:
     settings.own_engine = list(ENGINES)[number]
 
 
+def _restyle(settings: InbetweenSettings, _: bpy.types.Context) -> None:
+    """Have the references of the scene look as is chosen now."""
+    scene = cast(bpy.types.Scene, settings.id_data)
+    results.restyle(scene, look_of(scene))
+
+
 class InbetweenSettings(bpy.types.PropertyGroup):
     """How the in-betweens of a scene are drawn."""
 
@@ -86,6 +96,10 @@ class InbetweenSettings(bpy.types.PropertyGroup):
         easing: str
         breakdowns: str
         import_as: str
+        reference_place: str
+        reference_opacity: float
+        reference_in_front: bool
+        reference_neighbours: int
         whole_scene: bool
         width: int
         seed: int
@@ -134,6 +148,36 @@ class InbetweenSettings(bpy.types.PropertyGroup):
             description="What the finished drawings become in this scene",
             items=_IMPORTS,
             default="reference",
+        )
+        reference_place: EnumProperty(
+            name="Place",
+            description="What carries the pictures of references",
+            items=_PLACES,
+            default="empty",
+            update=_restyle,
+        )
+        reference_opacity: FloatProperty(
+            name="Opacity",
+            description="How much of references is seen",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            subtype="FACTOR",
+            update=_restyle,
+        )
+        reference_in_front: BoolProperty(
+            name="In Front",
+            description="Show references in front of your drawing instead of behind it",
+            update=_restyle,
+        )
+        reference_neighbours: IntProperty(
+            name="Neighbours",
+            description="How many drawings before and after the current one show through, "
+            "each fainter than the one before, as onion skins do",
+            default=0,
+            min=0,
+            max=4,
+            update=_restyle,
         )
         whole_scene: BoolProperty(
             name="Whole Scene",
@@ -221,6 +265,17 @@ def scene_in(context: bpy.types.Context) -> bpy.types.Scene:
 def settings_of(scene: bpy.types.Scene) -> InbetweenSettings:
     """Return the scene's settings to be shown or changed."""
     return cast(InbetweenSettings, scene.inbetween)  # type: ignore[attr-defined]
+
+
+def look_of(scene: bpy.types.Scene) -> results.Look:
+    """Return how references of the scene are to look."""
+    chosen = settings_of(scene)
+    return results.Look(
+        "camera" if chosen.reference_place == "camera" else "empty",
+        chosen.reference_opacity,
+        chosen.reference_in_front,
+        chosen.reference_neighbours,
+    )
 
 
 def choice_of(scene: bpy.types.Scene) -> Choice:

@@ -9,15 +9,19 @@ from __future__ import annotations
 import atexit
 import logging
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 
 import bpy
+from bpy.app.handlers import persistent
 
 from ..backend.errors import UserError
-from . import job_folders
+from . import job_folders, results
 from .errand import errand
 from .home import find_scene, is_open
 from .jobs import Entry, State, queue
-from .results import import_result
+from .properties import look_of
 
 _log = logging.getLogger(__name__)
 
@@ -26,8 +30,22 @@ _AREAS = {"VIEW_3D", "DOPESHEET_EDITOR", "SEQUENCE_EDITOR", "IMAGE_EDITOR", "PRE
 #: An import waits for a stroke or a move to end, but not for an operator that never does.
 _LONGEST_WAIT_SECONDS = 30.0
 
-#: Finished jobs whose results wait to come in, with the time since when.
-_arrived: dict[str, float] = {}
+
+@dataclass(frozen=True)
+class _Arrival:
+    """A finished job whose result waits to come in. since: when it was finished. folder: where it was then."""
+
+    since: float
+    folder: Path
+    prepared: Future[results.Prepared]
+
+
+_HANDLERS = (bpy.app.handlers.undo_post, bpy.app.handlers.redo_post, bpy.app.handlers.load_post)
+
+#: By job.
+_arrived: dict[str, _Arrival] = {}
+#: Reads and links files meanwhile: a long result would hold up the window.
+_reader = ThreadPoolExecutor(1, "results")
 
 
 def start() -> None:
@@ -37,10 +55,15 @@ def start() -> None:
 
 
 def import_entry(entry: Entry, how: str) -> str:
-    """Bring a job's result into the scene that it was made from; return what was made, in a sentence.
+    """Show a job's result in the scene that it was made from, in this way only; return what was done in a sentence.
 
     Pushes no undo step. Raises UserError, also when the scene is not in the open file.
     """
+    scene = _scene(entry)
+    return _put_up(entry, scene, results.prepare(entry.job, entry.folder, how))
+
+
+def _scene(entry: Entry) -> bpy.types.Scene:
     scene = find_scene(entry)
     if scene is None:
         where = f"“{entry.home.file}”" if entry.home.file else "a file that was never saved"
@@ -49,8 +72,14 @@ def import_entry(entry: Entry, how: str) -> str:
             f"These drawings belong to the scene “{entry.home.scene}” of {where}.",
             "Open that file, then import them from the list.",
         )
-    names = import_result(scene, entry.job, entry.folder, how)
-    entry.imported = True
+    return scene
+
+
+def _put_up(entry: Entry, scene: bpy.types.Scene, prepared: results.Prepared) -> str:
+    names = results.put_up(scene, prepared, look_of(scene))
+    entry.shown_as = "" if prepared.how == "none" else prepared.how
+    if not names:
+        return "The drawings are not shown any more; they stay in the job's folder."
     return f"Added {', '.join(f'“{name}”' for name in names)}."
 
 
@@ -59,7 +88,7 @@ def _tick() -> float | None:
         changed = queue.poll()
         for entry in changed:
             if entry.state is State.DONE:
-                _arrived[entry.job.id] = time.monotonic()
+                _arrive(entry)
         _bring_in()
         if changed or queue.setup.running or errand.running:
             redraw()
@@ -72,17 +101,8 @@ def _tick() -> float | None:
     return _POLL_SECONDS
 
 
-def _bring_in() -> None:
-    """Import finished jobs, each as one undo step, unless the person is in the middle of something."""
-    for job_id, since in list(_arrived.items()):
-        if _in_the_middle() and time.monotonic() - since < _LONGEST_WAIT_SECONDS:
-            return
-        del _arrived[job_id]
-        if entry := queue.find(job_id):
-            _bring_home(entry)
-
-
-def _bring_home(entry: Entry) -> None:
+def _arrive(entry: Entry) -> None:
+    """Have the result of a finished job made ready, to be brought in when it is."""
     if bpy.data.filepath and is_open(entry):
         job_folders.move_home(bpy.data.filepath)  # saved for the first time while it ran
     if entry.import_as == "none":
@@ -90,8 +110,28 @@ def _bring_home(entry: Entry) -> None:
     if not is_open(entry):
         entry.hint = "Its file is not open now; import the drawings when it is."
         return
+    prepared = _reader.submit(results.prepare, entry.job, entry.folder, entry.import_as)
+    _arrived[entry.job.id] = _Arrival(time.monotonic(), entry.folder, prepared)
+
+
+def _bring_in() -> None:
+    """Show what has arrived, each job as one undo step, unless the person is in the middle of something."""
+    for job_id, arrival in list(_arrived.items()):
+        if not arrival.prepared.done():
+            continue
+        if _in_the_middle() and time.monotonic() - arrival.since < _LONGEST_WAIT_SECONDS:
+            return
+        del _arrived[job_id]
+        if entry := queue.find(job_id):
+            if entry.folder == arrival.folder:
+                _bring_home(entry, arrival.prepared)
+            else:
+                _arrive(entry)  # the file was saved meanwhile for the first time, and the folder went with it
+
+
+def _bring_home(entry: Entry, prepared: Future[results.Prepared]) -> None:
     try:
-        import_entry(entry, entry.import_as)
+        _put_up(entry, _scene(entry), prepared.result())
     except UserError as error:
         entry.hint = str(error)
         return
@@ -132,14 +172,26 @@ def _tell_status() -> None:
             window.workspace.status_text_set(text)
 
 
+@persistent  # type: ignore[untyped-decorator]
+def _look_again(*_: object) -> None:
+    """Undo, redo or another file may have brought results or taken them away."""
+    for entry in queue.entries:
+        scene = find_scene(entry)
+        entry.shown_as = results.how_shown(scene, entry.job.id) if scene else ""
+
+
 def register() -> None:
-    """End the worker when Blender ends."""
+    """End the worker when Blender ends; notice what undo does to results."""
+    for handlers in _HANDLERS:
+        handlers.append(_look_again)
     atexit.register(queue.close)
     atexit.register(errand.close)
 
 
 def unregister() -> None:
     """End the worker now; jobs stay on disk."""
+    for handlers in _HANDLERS:
+        handlers.remove(_look_again)
     atexit.unregister(queue.close)
     atexit.unregister(errand.close)
     if bpy.app.timers.is_registered(_tick):

@@ -91,14 +91,14 @@ def test_a_file_in_the_way_of_the_jobs_is_a_sentence_and_stays(scene: bpy.types.
     assert (tmp_path / "shot_inbetweens").read_text() == "mine"
 
 
+@pytest.mark.parametrize("how", ["strip", "reference"])
 def test_jobs_of_an_unsaved_file_move_beside_it_when_it_is_saved_and_what_shows_them_follows(
-    scene: bpy.types.Scene, tmp_path: Path
+    scene: bpy.types.Scene, tmp_path: Path, how: str
 ) -> None:
     entry = draw(scene)
     before = entry.folder
     assert before.is_relative_to(environment.data_folder("jobs"))
-    for how in ("strip", "reference"):
-        watching.import_entry(entry, how)
+    watching.import_entry(entry, how)
     (tmp_path / "shot_inbetweens" / "001_f0012-f0016").mkdir(parents=True)  # of an earlier file of that name
     file = tmp_path / "shot.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(file))
@@ -108,14 +108,14 @@ def test_jobs_of_an_unsaved_file_move_beside_it_when_it_is_saved_and_what_shows_
     _assert_shown_from(entry.folder)
     bpy.ops.wm.open_mainfile(filepath=str(file))  # the saved file knows the new place, too
     _assert_shown_from(entry.folder)
-    assert watching.import_entry(entry, "strip")  # and the job still knows its file
+    assert watching.import_entry(entry, how)  # and the job still knows its file
 
 
 def _assert_shown_from(folder: Path) -> None:
-    strip = bpy.context.scene.sequence_editor.strips[0]
-    assert Path(bpy.path.abspath(strip.directory)).resolve() == (folder / "shown").resolve()
-    image = next(obj.data for obj in bpy.context.scene.objects if obj.type == "EMPTY")
-    assert Path(bpy.path.abspath(image.filepath)).resolve() == (folder / "shown" / "0001.png").resolve()
+    editor = bpy.context.scene.sequence_editor
+    shown = [strip.directory for strip in (editor.strips if editor else ())]
+    shown += [str(Path(obj.data.filepath).parent) for obj in bpy.context.scene.objects if obj.type == "EMPTY"]
+    assert [Path(bpy.path.abspath(path)).resolve() for path in shown] == [(folder / "shown").resolve()]
 
 
 def test_saving_under_another_name_leaves_the_jobs_where_they_are(scene: bpy.types.Scene, tmp_path: Path) -> None:

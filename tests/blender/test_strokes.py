@@ -14,6 +14,7 @@ from tests.blender import scenes
 from bl_ext.checkout.tooncrafter_blender.backend import job as jobs  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.backend import strokes as contract  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError  # isort: skip
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import keyframes  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.results import import_result  # isort: skip
 
 RED, INK = "#e6453b", scenes.INK
@@ -30,7 +31,9 @@ SQUARE = [(40.0, 30.0), (120.0, 30.0), (120.0, 70.0), (40.0, 70.0)]
 HOLE = [(70.0, 45.0), (90.0, 45.0), (90.0, 55.0), (70.0, 55.0)]
 
 
-def drawing(frame: int, *, width: int = scenes.WIDTH, height: int = scenes.HEIGHT) -> contract.Drawing:
+def drawing(
+    frame: int, *, width: int = scenes.WIDTH, height: int = scenes.HEIGHT, source: str = ""
+) -> contract.Drawing:
     """A red square with a hole and an outline, in the middle of a canvas of 160 by 100."""
     return contract.Drawing(
         frame,
@@ -38,7 +41,15 @@ def drawing(frame: int, *, width: int = scenes.WIDTH, height: int = scenes.HEIGH
         height,
         (contract.Fill(RED + "ff", (knots(SQUARE), knots(HOLE))),),
         (contract.Line(INK + "ff", knots(SQUARE), (4.0,) * 4, closed=True),),
+        source,
     )
+
+
+def told(obj: bpy.types.Object) -> jobs.Job:
+    """The job from frame 1 to 5 that the drawings belong to."""
+    keys = jobs.Picture(1, "keys/0001.png"), jobs.Picture(5, "keys/0005.png")
+    canvas = jobs.Canvas(scenes.WIDTH, scenes.HEIGHT, 12)
+    return jobs.Job("a1", "draft", canvas, (jobs.Segment(*keys, (2, 3, 4)),), source={"object": obj.name})
 
 
 @pytest.fixture
@@ -50,15 +61,7 @@ def obj(scene: bpy.types.Scene) -> bpy.types.Object:
 def bring_in(scene: bpy.types.Scene, obj: bpy.types.Object, folder: Path) -> bpy.types.GreasePencilLayer:
     for frame in (2, 3, 4):
         contract.write_drawing(folder, drawing(frame))
-    keys = jobs.Picture(1, "keys/0001.png"), jobs.Picture(5, "keys/0005.png")
-    job = jobs.Job(
-        "a1",
-        "draft",
-        jobs.Canvas(scenes.WIDTH, scenes.HEIGHT, 12),
-        (jobs.Segment(*keys, (2, 3, 4)),),
-        source={"object": obj.name},
-    )
-    (name,) = import_result(scene, job, folder, "strokes")
+    (name,) = import_result(scene, told(obj), folder, "strokes")
     return obj.data.layers[name]
 
 
@@ -155,11 +158,61 @@ def test_a_camera_that_moves_is_followed(scene: bpy.types.Scene, obj: bpy.types.
     assert_looks_as_traced(seen(scene, obj, layer, tmp_path / "seen.png"))
 
 
-def test_every_import_makes_a_layer_of_its_own(
+def test_another_import_replaces_only_drawings_whose_picture_has_changed(
     scene: bpy.types.Scene, obj: bpy.types.Object, tmp_path: Path
 ) -> None:
-    first, second = (bring_in(scene, obj, tmp_path).name for _ in range(2))
-    assert first != second and {first, second} <= {layer.name for layer in obj.data.layers}
+    layer = bring_in(scene, obj, tmp_path)
+    traced = len(layer.frames[1].drawing.strokes)
+    for index in (1, 2):
+        layer.frames[index].drawing.add_strokes([2])  # the artist draws on it
+    contract.write_drawing(tmp_path, drawing(3, source="another"))
+    import_result(scene, told(obj), tmp_path, "strokes")
+    assert [one.name for one in obj.data.layers] == ["Lines", layer.name]
+    assert [len(key.drawing.strokes) for key in layer.frames] == [0, traced + 1, traced, traced, 0]
+
+
+def test_a_locked_layer_is_left_alone(scene: bpy.types.Scene, obj: bpy.types.Object, tmp_path: Path) -> None:
+    first = bring_in(scene, obj, tmp_path)
+    first.lock = True
+    assert bring_in(scene, obj, tmp_path).name != first.name
+
+
+def test_nothing_that_layers_hold_shows_under_the_drawings(
+    scene: bpy.types.Scene, obj: bpy.types.Object, tmp_path: Path
+) -> None:
+    scenes.add_layer(obj, "Set", {1: [scenes.box(0, "#3f7fc8", line=None)]})
+    obj.data.layers["Lines"].opacity = 0.75
+    bring_in(scene, obj, tmp_path)
+    levels = opacities(scene, obj)
+    assert levels["Lines"] == [0.75, 0, 0, 0, 0.75, 0.75]
+    assert levels["Set"] == [1, 0, 0, 0, 1, 1]
+    assert not keyframes.find_spans(obj, scene, frames=(1, 5)).remarks
+    layer = obj.data.layers["In-betweens 1–5"]
+    layer.hide = True
+    bpy.context.view_layer.update()
+    assert opacities(scene, obj)["Set"] == [1] * 6, "the eye of the traced layer brings them back"
+    assert obj.data.layers["Lines"].opacity == 0.75 and obj.data.animation_data is None
+
+
+def opacities(scene: bpy.types.Scene, obj: bpy.types.Object) -> dict[str, list[float]]:
+    levels: dict[str, list[float]] = {layer.name: [] for layer in obj.data.layers}
+    for frame in range(1, 7):
+        scene.frame_set(frame)
+        for layer in obj.data.layers:
+            levels[layer.name].append(round(layer.opacity, 3))
+    return levels
+
+
+def test_an_opacity_that_the_artist_animates_is_left_alone(
+    scene: bpy.types.Scene, obj: bpy.types.Object, tmp_path: Path
+) -> None:
+    layer = obj.data.layers["Lines"]
+    for frame, opacity in ((1, 0.0), (5, 1.0)):
+        layer.opacity = opacity
+        layer.keyframe_insert("opacity", frame=frame)
+    before = opacities(scene, obj)["Lines"]
+    bring_in(scene, obj, tmp_path)
+    assert opacities(scene, obj)["Lines"] == before
 
 
 def test_what_is_missing_is_a_sentence_and_changes_nothing(
@@ -168,6 +221,8 @@ def test_what_is_missing_is_a_sentence_and_changes_nothing(
     keys = jobs.Picture(1, "keys/0001.png"), jobs.Picture(5, "keys/0005.png")
     canvas = jobs.Canvas(scenes.WIDTH, scenes.HEIGHT, 12)
     for source, code in (({"object": obj.name}, "strokes-missing"), ({"object": "Gone"}, "no-object")):
+        if code == "no-object":
+            contract.write_drawing(tmp_path, drawing(2))
         job = jobs.Job("a1", "draft", canvas, (jobs.Segment(*keys, (2, 3, 4)),), source=source)
         with pytest.raises(UserError) as refused:
             import_result(scene, job, tmp_path, "strokes")

@@ -2,39 +2,98 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 
 from ...backend.errors import UserError
 from ...backend.job import Job
-from .reference import add_references
-from .shown import runs, show
-from .strip import add_strips
-from .strokes import add_strokes
+from .reference import Look, add_references, references, remove_references, restyle
+from .shown import Shown, runs, show
+from .strip import add_strips, remove_strips, strips
+from .strokes import Traced, add_strokes, hide_strokes, read_drawings, strokes_are_shown
+from .traced_layers import has_traced_layers, let_held_keys_step_back
 
-__all__ = ["HOW", "import_result", "show"]
+__all__ = [
+    "HOW",
+    "Look",
+    "Prepared",
+    "has_traced_layers",
+    "how_shown",
+    "import_result",
+    "let_held_keys_step_back",
+    "prepare",
+    "put_up",
+    "restyle",
+    "show",
+]
 
 #: Ways that a result comes in.
 HOW = ("strip", "reference", "strokes", "none")
 
 
-def import_result(scene: bpy.types.Scene, job: Job, folder: Path, how: str) -> tuple[str, ...]:
-    """Bring what the job folder holds into `scene` and return the names of what shows it.
+@dataclass(frozen=True)
+class Prepared:
+    """A result that is ready to be put up. how: one of `HOW`."""
+
+    job: Job
+    how: str
+    shown: Shown | None = None
+    drawings: tuple[Traced, ...] = ()
+
+
+def import_result(
+    scene: bpy.types.Scene, job: Job, folder: Path, how: str, look: Look | None = None
+) -> tuple[str, ...]:
+    """Show what the job folder holds in `scene` in one of the ways; return the names of what shows it.
 
     how: "strip" (image strip in the sequencer), "reference" (image in the camera's view), "strokes" (a layer of the
-    object; the job must have been traced) or "none". The strip or reference of an earlier import of the same job
-    is refreshed, never doubled. Pushes no undo step: the caller does. Raises UserError before anything in the scene
-    has changed.
+    object; the job must have been traced) or "none". Raises UserError before anything in the scene has changed.
     """
+    return put_up(scene, prepare(job, folder, how), look)
+
+
+def prepare(job: Job, folder: Path, how: str) -> Prepared:
+    """Do what takes time and needs nothing of Blender's data, and so may happen in a thread. Raises UserError."""
     if how not in HOW:
         choices = f"Choose one of: {', '.join(HOW)}."
         raise UserError("import-unknown", f"Nothing is known about importing as “{how}”.", choices)
-    if how == "none":
-        return ()
     if how == "strokes":
-        return add_strokes(scene, job, folder)
-    shown = show(folder, job)
-    if how == "strip":
-        return add_strips(scene, job, shown, runs(job))
-    return add_references(scene, job, shown, runs(job))
+        return Prepared(job, how, drawings=read_drawings(job, folder))
+    if how == "none":
+        return Prepared(job, how)
+    return Prepared(job, how, show(folder, job))
+
+
+def put_up(scene: bpy.types.Scene, prepared: Prepared, look: Look | None = None) -> tuple[str, ...]:
+    """Show a result in this way and no other; return the names of what shows it.
+
+    What shows the job already in this way is refreshed, never doubled. Strips and references that show it in
+    another way go; strokes are hidden, because the artist may have drawn on them. look: of a reference. Pushes no
+    undo step: the caller does. Raises UserError before anything in the scene has changed.
+    """
+    job, how = prepared.job, prepared.how
+    names: tuple[str, ...] = ()
+    if how == "strokes":
+        names = add_strokes(scene, job, prepared.drawings)
+    elif prepared.shown and how == "strip":
+        names = add_strips(scene, job, prepared.shown, runs(job))
+    elif prepared.shown:
+        names = add_references(scene, job, prepared.shown, runs(job), look or Look())
+    if how != "strip":
+        remove_strips(scene, job)
+    if how != "reference":
+        remove_references(scene, job)
+    if how != "strokes":
+        hide_strokes(scene, job)
+    return names
+
+
+def how_shown(scene: bpy.types.Scene, job_id: str) -> str:
+    """Return in which of the ways `scene` shows the job, "" when it does not."""
+    if strips(scene, job_id):
+        return "strip"
+    if references(scene, job_id):
+        return "reference"
+    return "strokes" if strokes_are_shown(scene, job_id) else ""

@@ -1,6 +1,16 @@
-"""The result as a picture in the viewport that fills the camera's view, behind the artist's own drawing."""
+"""The result as pictures in the camera's view: on an empty before the camera, or as the camera's own background.
+
+What a picture shows when is written on the image itself, so that how it is shown can be changed at any time, by
+whoever finds it in the file.
+"""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any, Literal, cast
 
 import bpy
 from mathutils import Matrix
@@ -10,62 +20,224 @@ from ...backend.job import Job
 from .mark import mark, marked
 from .shown import Run, Shown
 
+_FACTS = "inbetween_reference"
+#: Which of the pictures of a reference an empty shows.
+_LAYER = "inbetween_layer"
+#: Each neighbour is so much fainter than the one nearer to the current frame,
+_FAINTER = 0.45
+#: and so much further away, in shares of the distance, so that nearer ones are drawn over it.
+_BEHIND = 1e-3
 
-def add_references(scene: bpy.types.Scene, job: Job, shown: Shown, runs: tuple[Run, ...]) -> tuple[str, ...]:
-    """Add one image empty for each run, seen during its frames only; return their names.
 
-    One of this job that is already there is refreshed instead. Raises UserError("no-camera").
+@dataclass(frozen=True)
+class Look:
+    """How references look.
+
+    place: on an empty of their own, or as backgrounds of the camera. opacity: 0..1. in_front: of the artist's
+    drawings instead of behind them. neighbours: how many drawings before and after the current one show through,
+    each fainter than the one before, as onion skins do.
     """
-    there = marked(scene.objects, job.id)
-    if there:
-        for empty in there:
-            if isinstance(empty.data, bpy.types.Image):
-                empty.data.reload()
-        return tuple(empty.name for empty in there)
-    camera = scene.camera
-    if camera is None or not isinstance(camera.data, bpy.types.Camera):
+
+    place: Literal["empty", "camera"] = "empty"
+    opacity: float = 1.0
+    in_front: bool = False
+    neighbours: int = 0
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What an image shows. offset: of the first frame's file from the first file. step: frames of one drawing."""
+
+    first: int
+    last: int
+    offset: int
+    step: int
+    width: int
+    height: int
+    object: str
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One of the pictures that make up a reference. shift: how many frames later it shows what is seen now."""
+
+    shift: int
+    opacity: float
+    depth: int
+
+
+def add_references(
+    scene: bpy.types.Scene, job: Job, shown: Shown, runs: tuple[Run, ...], look: Look
+) -> tuple[str, ...]:
+    """Show one image for each run during its frames only; return the images' names.
+
+    Those of this job that are there already are refreshed instead. Raises UserError("no-camera").
+    """
+    _camera(scene)
+    images = references(scene, job.id)
+    for image in images:
+        image.reload()
+    if not images:
+        images = [_load(scene, job, shown, run) for run in runs]
+    for image in images:
+        _place(scene, image, look)
+    return tuple(image.name for image in images)
+
+
+def restyle(scene: bpy.types.Scene, look: Look) -> None:
+    """Have all references of the scene look like this. Without a camera they stay as they are."""
+    if _has_camera(scene):
+        for image in references(scene):
+            _place(scene, image, look)
+
+
+def remove_references(scene: bpy.types.Scene, job: Job) -> None:
+    """Take the references of the job out of the scene; their files stay."""
+    for image in references(scene, job.id):
+        _take_down(scene, image)
+        if not image.users:
+            bpy.data.images.remove(image)
+
+
+def references(scene: bpy.types.Scene, job_id: str | None = None) -> list[bpy.types.Image]:
+    """Return the images that are references of the job, or of any, in the scene."""
+    images = [image for image in bpy.data.images if cast(Any, image).get(_FACTS) and _standing(scene, image)]
+    return images if job_id is None else marked(images, job_id)
+
+
+def _camera(scene: bpy.types.Scene) -> bpy.types.Object:
+    if not _has_camera(scene):
         raise UserError(
             "no-camera",
             "A reference fills the camera's view, but the scene has no camera.",
             "Add a camera, or import the result as a strip.",
         )
-    distance = _distance(scene, camera, job.source.get("object", ""))
-    return tuple(_add_reference(scene, camera, job, shown, run, distance).name for run in runs)
+    assert scene.camera
+    return scene.camera
 
 
-def _add_reference(
-    scene: bpy.types.Scene, camera: bpy.types.Object, job: Job, shown: Shown, run: Run, distance: float
-) -> bpy.types.Object:
-    name = f"In-betweens {run.first}–{run.last}"
+def _has_camera(scene: bpy.types.Scene) -> bool:
+    return scene.camera is not None and isinstance(scene.camera.data, bpy.types.Camera)
+
+
+def _load(scene: bpy.types.Scene, job: Job, shown: Shown, run: Run) -> bpy.types.Image:
     image = bpy.data.images.load(str(shown.file(run.first)), check_existing=False)
-    image.name = name
+    image.name = f"In-betweens {run.first}–{run.last}"
     image.source = "SEQUENCE"
     image.alpha_mode = "STRAIGHT"
     assert image.colorspace_settings
     image.colorspace_settings.name = "sRGB"  # type: ignore[assignment]
-    empty = bpy.data.objects.new(name, None)
+    drawn = [run.first, *(frame for frame in job.wanted if run.first < frame < run.last), run.last]
+    facts = _Facts(
+        run.first,
+        run.last,
+        run.first - shown.first,
+        min(after - before for before, after in pairwise(drawn)),
+        job.canvas.width,
+        job.canvas.height,
+        job.source.get("object", ""),
+    )
+    cast(Any, image)[_FACTS] = json.dumps(asdict(facts))
+    mark(image, job.id)
+    return image
+
+
+def _facts(image: bpy.types.Image) -> _Facts:
+    return _Facts(**json.loads(cast(Any, image)[_FACTS]))
+
+
+def _layers(facts: _Facts, look: Look) -> list[_Layer]:
+    """Return the pictures that make up a reference: what is seen now, then its neighbours by distance."""
+    layers = [_Layer(0, look.opacity, 0)]
+    for distance in range(1, look.neighbours + 1):
+        faint = look.opacity * _FAINTER**distance
+        layers += [_Layer(sign * distance * facts.step, faint, distance) for sign in (1, -1)]
+    return layers
+
+
+def _place(scene: bpy.types.Scene, image: bpy.types.Image, look: Look) -> None:
+    """Put the image up as it is to look; what stands already is changed where that is enough."""
+    facts = _facts(image)
+    layers = _layers(facts, look)
+    if look.place == "camera":
+        _place_in_camera(scene, image, facts, layers, look)
+    else:
+        _place_on_empties(scene, image, facts, layers, look)
+
+
+def _standing(scene: bpy.types.Scene, image: bpy.types.Image) -> bool:
+    return bool(_empties(scene, image)) or any(_backgrounds(camera, image) for camera in _cameras(scene))
+
+
+def _take_down(scene: bpy.types.Scene, image: bpy.types.Image) -> None:
+    _remove_empties(_empties(scene, image))
+    for camera in _cameras(scene):
+        for background in reversed(_backgrounds(camera, image)):
+            background.image = None  # Blender goes on counting it as a user of the image otherwise
+            camera.background_images.remove(background)
+
+
+# --- on empties -----------------------------------------------------------------------------------------------
+
+
+def _place_on_empties(
+    scene: bpy.types.Scene, image: bpy.types.Image, facts: _Facts, layers: list[_Layer], look: Look
+) -> None:
+    empties = _empties(scene, image)
+    if len(empties) != len(layers):
+        _take_down(scene, image)
+        empties = [_new_empty(scene, image, facts, layer) for layer in layers]
+    for empty, layer in zip(empties, layers, strict=True):
+        empty.empty_image_depth = "FRONT" if look.in_front else "BACK"
+        empty.color = (1.0, 1.0, 1.0, layer.opacity)  # type: ignore[assignment]
+
+
+def _empties(scene: bpy.types.Scene, image: bpy.types.Image) -> list[bpy.types.Object]:
+    """Return the empties that show the image, in the order of `_layers`."""
+    found = [obj for obj in scene.objects if obj.type == "EMPTY" and cast(Any, obj.data) == image]
+    return sorted(found, key=lambda obj: int(cast(Any, obj).get(_LAYER, 0)))
+
+
+def _remove_empties(empties: Iterable[bpy.types.Object]) -> None:
+    for empty in empties:
+        action = empty.animation_data.action if empty.animation_data else None
+        bpy.data.objects.remove(empty)
+        if action and not action.users:
+            bpy.data.actions.remove(action)
+
+
+def _new_empty(scene: bpy.types.Scene, image: bpy.types.Image, facts: _Facts, layer: _Layer) -> bpy.types.Object:
+    camera = _camera(scene)
+    empty = bpy.data.objects.new(image.name if not layer.shift else f"{image.name} {-layer.shift:+d}", None)
     empty.empty_display_type = "IMAGE"
     empty.data = image  # type: ignore[assignment]
-    empty.empty_image_depth = "BACK"
     empty.use_empty_image_alpha = True
-    empty.image_user.frame_start = run.first
-    empty.image_user.frame_duration = run.length
-    empty.image_user.frame_offset = run.first - shown.first
-    empty.image_user.use_auto_refresh = True
-    # Blender works this out when the frame changes next; until then it would look for picture number 0.
-    now = min(max(scene.frame_current, run.first), run.last)
-    empty.image_user.frame_current = 1 + now - shown.first
+    empty.hide_select = True  # it fills the view and would be picked instead of what is drawn on it
+    _play(empty.image_user, scene, facts, layer)
     scene.collection.objects.link(empty)
     empty.parent = camera
     empty.matrix_parent_inverse = Matrix.Identity(4)
-    _fit(empty, scene, camera, job, distance)
-    _show_during(empty, run, scene.frame_current)
-    mark(empty, job.id)
+    _fit(empty, scene, camera, facts, _distance(scene, camera, facts.object) * (1 + _BEHIND * layer.depth))
+    first, last = facts.first + max(0, layer.shift), facts.last + min(0, layer.shift)
+    _show_during(empty, first, last, scene.frame_current)
+    mark(empty, cast(Any, image)["inbetween_job"])
+    cast(Any, empty)[_LAYER] = 2 * layer.depth - (layer.shift > 0)
     return empty
 
 
+def _play(user: bpy.types.ImageUser, scene: bpy.types.Scene, facts: _Facts, layer: _Layer) -> None:
+    """Have the image show its drawings at their frames, so many frames later."""
+    length = facts.last - facts.first + 1
+    user.frame_start = facts.first + layer.shift
+    user.frame_duration = length
+    user.frame_offset = facts.offset
+    user.use_auto_refresh = True
+    # Blender works this out when the frame changes next; until then it would look for picture number 0.
+    user.frame_current = facts.offset + min(max(scene.frame_current - user.frame_start + 1, 1), length)
+
+
 def _fit(
-    empty: bpy.types.Object, scene: bpy.types.Scene, camera: bpy.types.Object, job: Job, distance: float
+    empty: bpy.types.Object, scene: bpy.types.Scene, camera: bpy.types.Object, facts: _Facts, distance: float
 ) -> None:
     """Make the picture fill the camera's frame exactly, at `distance` in front of it (in the camera's units).
 
@@ -80,10 +252,10 @@ def _fit(
     left, right = min(c.x for c in corners), max(c.x for c in corners)
     bottom, top = min(c.y for c in corners), max(c.y for c in corners)
     # Blender draws the longer side of the picture `empty_display_size` long and the other in proportion.
-    width, height, longer = job.canvas.width, job.canvas.height, max(job.canvas.width, job.canvas.height)
+    longer = max(facts.width, facts.height)
     empty.empty_display_size = 1.0
     empty.location = ((left + right) / 2, (bottom + top) / 2, -distance)
-    empty.scale = ((right - left) * longer / width, (top - bottom) * longer / height, 1.0)
+    empty.scale = ((right - left) * longer / facts.width, (top - bottom) * longer / facts.height, 1.0)
 
 
 def _distance(scene: bpy.types.Scene, camera: bpy.types.Object, name: str) -> float:
@@ -98,9 +270,45 @@ def _distance(scene: bpy.types.Scene, camera: bpy.types.Object, name: str) -> fl
     return min(max(depth, nearest), farthest)
 
 
-def _show_during(empty: bpy.types.Object, run: Run, now: int) -> None:
-    """Hide the picture outside of its run: an image sequence would go on showing its first or last file there."""
-    for frame, hidden in ((run.first - 1, True), (run.first, False), (run.last + 1, True)):
+def _show_during(empty: bpy.types.Object, first: int, last: int, now: int) -> None:
+    """Hide the picture outside of its frames, where an image sequence goes on showing its first or last file."""
+    for frame, hidden in ((first - 1, True), (first, False), (last + 1, True)):
         empty.hide_viewport = hidden
         empty.keyframe_insert("hide_viewport", frame=frame)
-    empty.hide_viewport = not run.first <= now <= run.last
+    empty.hide_viewport = not first <= now <= last
+
+
+# --- in the camera --------------------------------------------------------------------------------------------
+
+
+def _place_in_camera(
+    scene: bpy.types.Scene, image: bpy.types.Image, facts: _Facts, layers: list[_Layer], look: Look
+) -> None:
+    camera = cast(bpy.types.Camera, _camera(scene).data)
+    backgrounds = _backgrounds(camera, image)
+    if len(backgrounds) != len(layers):
+        _take_down(scene, image)
+        backgrounds = [_new_background(scene, camera, image, facts, layer) for layer in reversed(layers)]
+    for background, layer in zip(backgrounds, reversed(layers), strict=True):
+        background.display_depth = "FRONT" if look.in_front else "BACK"
+        background.alpha = layer.opacity
+    camera.show_background_images = True
+
+
+def _cameras(scene: bpy.types.Scene) -> list[bpy.types.Camera]:
+    return [obj.data for obj in scene.objects if isinstance(obj.data, bpy.types.Camera)]
+
+
+def _backgrounds(camera: bpy.types.Camera, image: bpy.types.Image) -> list[bpy.types.CameraBackgroundImage]:
+    return [background for background in camera.background_images if background.image == image]
+
+
+def _new_background(
+    scene: bpy.types.Scene, camera: bpy.types.Camera, image: bpy.types.Image, facts: _Facts, layer: _Layer
+) -> bpy.types.CameraBackgroundImage:
+    background = camera.background_images.new()
+    background.image = image
+    background.frame_method = "STRETCH"  # the picture was captured through this frame
+    background.show_expanded = False
+    _play(background.image_user, scene, facts, layer)
+    return background

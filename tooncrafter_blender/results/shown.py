@@ -65,34 +65,58 @@ def show(folder: Path, job: Job) -> Shown:
     drawings = _drawings(folder, job)
     try:
         make_folder(folder, SHOWN_FOLDER)
+        there = {entry.name: entry.stat() for entry in os.scandir(shown.folder)}
         held = drawings[shown.first]
         for frame in range(shown.first, job.segments[-1].end.frame + 1):
             held = drawings.get(frame, held)
-            _link(held, shown.file(frame))
+            target = shown.file(frame)
+            _link(held, target, there.get(target.name))
     except OSError as error:
         raise folder_refused(shown.folder, error) from error
     return shown
 
 
-def _drawings(folder: Path, job: Job) -> dict[int, Path]:
-    """Return the keys and finished in-betweens by frame."""
-    drawings = {frame: path for frame in job.wanted if (path := frame_path(folder, frame)).is_file()}
+@dataclass(frozen=True)
+class _Drawing:
+    """A picture file and what the disk says of it."""
+
+    path: Path
+    stat: os.stat_result
+
+
+def _drawings(folder: Path, job: Job) -> dict[int, _Drawing]:
+    """Return the keys and finished in-betweens by frame. Raises OSError."""
+    paths = {frame: frame_path(folder, frame) for frame in job.wanted}
+    drawings = {}
+    for frame, path in paths.items():
+        with contextlib.suppress(FileNotFoundError):
+            drawings[frame] = _Drawing(path, path.stat())
     for segment in job.segments:
         for key in (segment.start, segment.end):
-            drawings[key.frame] = resolve(folder, key.image)
+            path = resolve(folder, key.image)
+            drawings[key.frame] = _Drawing(path, path.stat())
     return drawings
 
 
-def _link(source: Path, target: Path) -> None:
-    """Make `target` the same picture as `source`; whoever reads `target` meanwhile sees the old or the new one."""
-    if target.exists() and _same(source, target):
+def _link(source: _Drawing, target: Path, there: os.stat_result | None) -> None:
+    """Make `target` the same picture as `source`; whoever reads `target` meanwhile sees the old or the new one.
+
+    there: what the disk says of `target`, None when it does not exist.
+    """
+    if there is None:
+        try:
+            os.link(source.path, target)
+            return
+        except OSError:  # no hard links on this disk, or none across its folders: copied below
+            pass
+    elif _same(source.stat, there):
         return
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         try:
-            os.link(source, temporary)
-        except OSError:  # no hard links on this disk, or none across its folders
-            shutil.copy2(source, temporary)
+            os.link(source.path, temporary)
+        except OSError:
+            shutil.copy2(source.path, temporary)
         temporary.replace(target)
     finally:
         # A rename onto another link of the same file leaves the temporary name behind.
@@ -100,7 +124,7 @@ def _link(source: Path, target: Path) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _same(left: Path, right: Path) -> bool:
+def _same(left: os.stat_result, right: os.stat_result) -> bool:
     """Tell whether both are one file, or right is a copy that kept time and size."""
-    a, b = left.stat(), right.stat()
-    return (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino) or (a.st_mtime_ns, a.st_size) == (b.st_mtime_ns, b.st_size)
+    one_file = left.st_ino != 0 and (left.st_dev, left.st_ino) == (right.st_dev, right.st_ino)
+    return one_file or (left.st_mtime_ns, left.st_size) == (right.st_mtime_ns, right.st_size)

@@ -18,8 +18,7 @@ def add_strips(scene: bpy.types.Scene, job: Job, shown: Shown, runs: tuple[Run, 
     A strip of this job that is already there is refreshed instead. Raises UserError("no-free-channel").
     """
     editor = scene.sequence_editor
-    there = marked(editor.strips_all, job.id) if editor else []
-    if there:
+    if there := strips(scene, job.id):
         for strip in there:
             if isinstance(strip, bpy.types.ImageStrip):
                 strip.directory = strip.directory  # drops what Blender keeps of the pictures
@@ -43,6 +42,26 @@ def add_strips(scene: bpy.types.Scene, job: Job, shown: Shown, runs: tuple[Run, 
         names.append(strip.name)
     _show_in_sequencer(scene)
     return tuple(names)
+
+
+def strips(scene: bpy.types.Scene, job_id: str) -> list[bpy.types.Strip]:
+    """Return the strips that show the job."""
+    editor = scene.sequence_editor
+    return marked(editor.strips_all, job_id) if editor else []
+
+
+def remove_strips(scene: bpy.types.Scene, job: Job) -> None:
+    """Take the strips of the job out of the sequencer, also out of meta strips; their files stay."""
+    if scene.sequence_editor:
+        _remove_from(scene.sequence_editor, job.id)
+
+
+def _remove_from(holder: bpy.types.SequenceEditor | bpy.types.MetaStrip, job_id: str) -> None:
+    for strip in marked(holder.strips, job_id):
+        holder.strips.remove(strip)
+    for strip in holder.strips:
+        if isinstance(strip, bpy.types.MetaStrip):
+            _remove_from(strip, job_id)
 
 
 def _free_channel(editor: bpy.types.SequenceEditor | None, run: Run) -> int:

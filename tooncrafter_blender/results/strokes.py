@@ -1,7 +1,7 @@
 """The result as strokes: a new layer of the same object, with a generated key for each in-between.
 
 Places on the canvas go back through the camera onto the plane that the artist drew on. Colours come from the
-object's own materials where these have them. On the artist's own layers nothing changes.
+object's own materials where these have them. The artist's own drawings and keys do not change.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import numpy as np
 from ...backend.errors import UserError
 from ...backend.job import Job
 from ...backend.strokes import KNOT, Drawing, read_drawing, strokes_path
-from .. import grease_pencil
+from .. import grease_pencil, guides
 from .drawing_plane import Easel, easel_of, stands_still
 from .materials import Materials
 from .stroke_data import fills_belong_to_strokes, write
+from .traced_layers import let_held_keys_step_back, mark_layer, remember_sources, sources, traced_layers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,14 +35,11 @@ _FREE = 0
 _LAYER = "In-betweens"
 
 
-def add_strokes(scene: bpy.types.Scene, job: Job, folder: Path) -> tuple[str, ...]:
-    """Add a layer to the object that the job was made from, with a key at each traced frame; return its name.
+def read_drawings(job: Job, folder: Path) -> tuple[Traced, ...]:
+    """Return the traced drawings in the job folder, ready to be written. Needs nothing of Blender's data.
 
-    Needs strokes/ in the job folder. Every import makes a layer of its own: on an earlier one the artist may have
-    drawn. At the keys of the job the layer is empty, so that the artist's own drawing is seen there alone. Raises
-    UserError: "no-object", "no-camera", "strokes-missing" and those of `read_drawing`.
+    Raises UserError("strokes-missing") when there is none, and what `read_drawing` raises.
     """
-    obj = _object(scene, job)
     frames = [frame for frame in job.wanted if strokes_path(folder, frame).is_file()]
     if not frames:
         raise UserError(
@@ -49,17 +47,50 @@ def add_strokes(scene: bpy.types.Scene, job: Job, folder: Path) -> tuple[str, ..
             f"The job folder “{folder}” holds no strokes yet.",
             "Choose to show it as strokes and retry the job: its drawings are kept and only traced.",
         )
-    drawings = [read_drawing(folder, frame) for frame in frames]
-    layer = _new_layer(obj, f"{_LAYER} {job.segments[0].start.frame}–{job.segments[-1].end.frame}")
+    return tuple(_gather(read_drawing(folder, frame)) for frame in frames)
+
+
+def add_strokes(scene: bpy.types.Scene, job: Job, drawings: Sequence[Traced]) -> tuple[str, ...]:
+    """Show the drawings on a layer of the object that the job was made from; return the layer's name.
+
+    The layer of an earlier import is taken again: only drawings whose picture has changed since are replaced, so
+    that what the artist drew on the others stays. At the keys of the job the layer is empty; in between, what other
+    layers hold steps back. Raises UserError: "no-object", "no-camera".
+    """
+    obj = _object(scene, job)
+    layer = next((one for one in traced_layers(obj, job.id) if not grease_pencil.is_locked(one)), None)
+    before = sources(obj, job.id) if layer else {}
+    if layer is None:
+        layer = _new_layer(obj, job)
+    layer.hide = False
+    changed = [drawing for drawing in drawings if before.get(drawing.frame) != drawing.source]
     materials = Materials(obj)
-    for drawing, easel in zip(drawings, _easels(scene, obj, layer, frames), strict=True):
+    keys = {key.frame_number for key in layer.frames}
+    for drawing, easel in zip(changed, _easels(scene, obj, layer, [one.frame for one in changed]), strict=True):
+        if drawing.frame in keys:
+            layer.frames.remove(drawing.frame)
         key = layer.frames.new(drawing.frame)
         key.keyframe_type = "GENERATED"
         assert key.drawing
         _draw(key.drawing, drawing, easel, materials)
-    for frame in {end for segment in job.segments for end in (segment.start.frame, segment.end.frame)}:
-        layer.frames.new(frame).keyframe_type = "GENERATED"
+    remember_sources(obj, job.id, {drawing.frame: drawing.source for drawing in drawings})
+    let_held_keys_step_back(obj)
     return (layer.name,)
+
+
+def strokes_are_shown(scene: bpy.types.Scene, job_id: str) -> bool:
+    """Tell whether a layer in the scene shows the job."""
+    objects = (obj for obj in scene.objects if grease_pencil.is_grease_pencil(obj))
+    return any(grease_pencil.is_shown(layer) for obj in objects for layer in traced_layers(obj, job_id))
+
+
+def hide_strokes(scene: bpy.types.Scene, job: Job) -> None:
+    """Hide the layers that show the job, on which the artist may have drawn, and bring back what stepped back."""
+    for obj in scene.objects:
+        if grease_pencil.is_grease_pencil(obj) and (shown := traced_layers(obj, job.id)):
+            for layer in shown:
+                layer.hide = True
+            let_held_keys_step_back(obj)
 
 
 def _object(scene: bpy.types.Scene, job: Job) -> bpy.types.Object:
@@ -80,9 +111,16 @@ def _object(scene: bpy.types.Scene, job: Job) -> bpy.types.Object:
     return obj
 
 
-def _new_layer(obj: bpy.types.Object, name: str) -> bpy.types.GreasePencilLayer:
-    layer = cast(bpy.types.GreasePencil, obj.data).layers.new(name)
+def _new_layer(obj: bpy.types.Object, job: Job) -> bpy.types.GreasePencilLayer:
+    """Return a new layer under the guides that is empty at the keys of the job."""
+    data = cast(bpy.types.GreasePencil, obj.data)
+    layer = data.layers.new(f"{_LAYER} {job.segments[0].start.frame}–{job.segments[-1].end.frame}")
     layer.use_lights = False  # the pictures hold the light already
+    mark_layer(obj, layer, job.id)
+    if guide := guides.guide_layer(obj):
+        data.layers.move_top(guide)
+    for frame in {end for segment in job.segments for end in (segment.start.frame, segment.end.frame)}:
+        layer.frames.new(frame).keyframe_type = "GENERATED"
     return layer
 
 
@@ -103,32 +141,42 @@ def _easels(
         scene.frame_set(now, subframe=fraction)
 
 
-@dataclass
-class _Strokes:
-    """All strokes of a drawing side by side: `knots` (points, 6) in pixels; the others (strokes,) unless said."""
+@dataclass(frozen=True)
+class Traced:
+    """All strokes of a drawing side by side: `knots` (points, 6) in pixels; the others (strokes,) unless said.
 
+    width, height: of the canvas in pixels. source: fingerprint of the picture that was traced.
+    """
+
+    frame: int
+    width: int
+    height: int
+    source: str
     knots: NDArray[Any]
     sizes: NDArray[Any]
     widths: NDArray[Any]  # (points,)
     opacities: NDArray[Any]  # (points,)
     closed: NDArray[Any]
-    materials: NDArray[Any]
+    colours: tuple[str, ...]
     fill_ids: NDArray[Any]
-    fill_opacities: NDArray[Any]
-    hidden: NDArray[Any]
+    resolutions: NDArray[Any]
 
 
-def _draw(target: bpy.types.GreasePencilDrawing, drawing: Drawing, easel: Easel, materials: Materials) -> None:
+def _draw(target: bpy.types.GreasePencilDrawing, strokes: Traced, easel: Easel, materials: Materials) -> None:
     """Write a traced drawing into an empty one of Blender, in bulk."""
-    strokes = _gather(drawing, materials)
     if not len(strokes.sizes):
         return
     target.add_strokes(strokes.sizes.tolist())
     target.set_types(type="BEZIER", indices=range(len(strokes.sizes)))
-    places = easel.places(strokes.knots.reshape(-1, 2), drawing.width, drawing.height).reshape(-1, 3, 3)
-    scale = easel.units_per_pixel(strokes.knots[:, :2], drawing.width, drawing.height)
+    places = easel.places(strokes.knots.reshape(-1, 2), strokes.width, strokes.height).reshape(-1, 3, 3)
+    scale = easel.units_per_pixel(strokes.knots[:, :2], strokes.width, strokes.height)
     radii = np.where(strokes.widths > 0, (strokes.widths + _OFF_LINES) / 2 * scale, scale)
-    count, points = len(strokes.sizes), len(strokes.knots)
+    is_fill = strokes.fill_ids > 0
+    slots = [
+        materials.for_fill(colour) if fill else materials.for_line(colour)
+        for colour, fill in zip(strokes.colours, is_fill, strict=True)
+    ]
+    points = len(strokes.knots)
     write(target, "position", "FLOAT_VECTOR", "POINT", places[:, 0])
     write(target, "handle_left", "FLOAT_VECTOR", "POINT", places[:, 1])
     write(target, "handle_right", "FLOAT_VECTOR", "POINT", places[:, 2])
@@ -137,18 +185,17 @@ def _draw(target: bpy.types.GreasePencilDrawing, drawing: Drawing, easel: Easel,
     write(target, "radius", "FLOAT", "POINT", radii)
     write(target, "opacity", "FLOAT", "POINT", strokes.opacities)
     write(target, "cyclic", "BOOLEAN", "CURVE", strokes.closed)
-    write(target, "material_index", "INT", "CURVE", strokes.materials)
-    write(target, "resolution", "INT", "CURVE", _resolutions(strokes))
-    write(target, "fill_opacity", "FLOAT", "CURVE", strokes.fill_opacities)
+    write(target, "material_index", "INT", "CURVE", np.array(slots))
+    write(target, "resolution", "INT", "CURVE", strokes.resolutions)
+    write(target, "fill_opacity", "FLOAT", "CURVE", is_fill)
     if fills_belong_to_strokes():
         write(target, "fill_id", "INT", "CURVE", strokes.fill_ids)
-        write(target, "hide_stroke", "BOOLEAN", "CURVE", strokes.hidden)
-    assert count == len(strokes.closed)
+        write(target, "hide_stroke", "BOOLEAN", "CURVE", is_fill)
     target.tag_positions_changed()
 
 
-def _gather(drawing: Drawing, materials: Materials) -> _Strokes:
-    knots, widths, closed, slots, fill_ids = [], [], [], [], []
+def _gather(drawing: Drawing) -> Traced:
+    knots, widths, closed, colours, fill_ids = [], [], [], [], []
     grouped = fills_belong_to_strokes()
     for number, fill in enumerate(drawing.fills, 1):
         outlines = [
@@ -159,27 +206,30 @@ def _gather(drawing: Drawing, materials: Materials) -> _Strokes:
             knots.append(outline)
             widths.append(np.zeros(len(outline)))
             closed.append(True)
-            slots.append(materials.for_fill(fill.colour))
+            colours.append(fill.colour)
             fill_ids.append(number)
     for line in drawing.lines:
         knots.append(np.array(line.knots).reshape(-1, KNOT))
         widths.append(np.array(line.widths))
         closed.append(line.closed)
-        slots.append(materials.for_line(line.colour))
+        colours.append(line.colour)
         fill_ids.append(0)
     sizes = np.array([len(part) for part in knots], np.int32)
+    places = np.concatenate(knots) if knots else np.zeros((0, KNOT))
     ids = np.array(fill_ids, np.int32)
-    is_fill = ids > 0
-    return _Strokes(
-        np.concatenate(knots) if knots else np.zeros((0, KNOT)),
+    return Traced(
+        drawing.frame,
+        drawing.width,
+        drawing.height,
+        drawing.source,
+        places,
         sizes,
         np.concatenate(widths) if widths else np.zeros(0),
-        np.repeat(np.where(is_fill, 0.0, 1.0), sizes),
+        np.repeat(np.where(ids > 0, 0.0, 1.0), sizes),
         np.array(closed, bool),
-        np.array(slots, np.int32),
+        tuple(colours),
         ids,
-        is_fill.astype(np.float32),
-        is_fill,
+        _resolutions(places, sizes, np.array(closed, bool)),
     )
 
 
@@ -223,16 +273,14 @@ def _turns_right(outline: NDArray[Any]) -> bool:
     return bool(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) > 0)
 
 
-def _resolutions(strokes: _Strokes) -> NDArray[Any]:
+def _resolutions(knots: NDArray[Any], sizes: NDArray[Any], closed: NDArray[Any]) -> NDArray[Any]:
     """Return in how many straight bits each piece of each stroke is shown: (strokes,)."""
-    following = np.roll(strokes.knots[:, :2], -1, axis=0)
-    lengths = np.linalg.norm(following - strokes.knots[:, :2], axis=1)
-    ends = np.cumsum(strokes.sizes)
-    lengths[ends - 1] = np.where(
-        strokes.closed,
-        np.linalg.norm(strokes.knots[ends - strokes.sizes, :2] - strokes.knots[ends - 1, :2], axis=1),
-        0,
-    )
-    longest = np.maximum.reduceat(lengths, ends - strokes.sizes)
-    bits: NDArray[Any] = np.clip(np.ceil(longest / _BIT), 2, _MOST_BITS).astype(np.int32)
-    return bits
+    if not len(sizes):
+        return np.zeros(0, np.int32)
+    places = knots[:, :2]
+    lengths = np.linalg.norm(np.roll(places, -1, axis=0) - places, axis=1)
+    ends = np.cumsum(sizes)
+    starts = ends - sizes
+    lengths[ends - 1] = np.where(closed, np.linalg.norm(places[starts] - places[ends - 1], axis=1), 0)
+    bits: NDArray[Any] = np.clip(np.ceil(np.maximum.reduceat(lengths, starts) / _BIT), 2, _MOST_BITS)
+    return bits.astype(np.int32)
