@@ -6,6 +6,7 @@
     frames/0002.png   results; written to a temporary name and renamed, so a file that exists is complete
     result.json       what was made, by which engine, with which settings, timings and warnings
     previews/0001.png sheets of half-made drawings, for a look while an engine works
+    thumbnails/0001.png keys, small and on paper, for lists; may be missing
     log.txt           everything that libraries printed
 
 The folder is the whole truth: it can be copied to another machine, run there and copied back. Paths inside it are
@@ -37,6 +38,7 @@ KEYS_FOLDER = "keys"
 GUIDES_FOLDER = "guides"
 FRAMES_FOLDER = "frames"
 PREVIEWS_FOLDER = "previews"
+THUMBNAILS_FOLDER = "thumbnails"
 
 #: A job file larger than this is not one of ours.
 MAX_JOB_FILE_BYTES = 16 * 1024 * 1024

@@ -13,7 +13,7 @@ from ..backend.environment import Level
 from ..backend.errors import UserError
 from ..backend.job import Job
 from . import capture, charts, environment, job_folders, keyframes, preferences, watching
-from .home import home_of
+from .home import home_of, source_of
 from .jobs import Entry, queue
 from .properties import Choice
 
@@ -81,7 +81,7 @@ def capture_keys(
             easing=choice.easing,
             charts=charts.charts_of(obj),
             capture=choice.capture,
-            source={"file": bpy.data.filepath, "scene": scene.name, "object": obj.name},
+            source=source_of(scene, obj) | {"import_as": choice.import_as},
             report=report,
         )
     except BaseException:

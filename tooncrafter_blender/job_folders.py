@@ -5,7 +5,9 @@ Jobs of a file that was never saved wait in the person's data folder and move be
 
 from __future__ import annotations
 
+import itertools
 import logging
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -14,11 +16,13 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
-from ..backend.job import folder_refused
+from ..backend.job import JOB_FILE, folder_refused
 from . import preferences
 from .environment import data_folder
 from .home import entries_here
 from .jobs import State
+from .old_jobs import REMOVED_FOLDER
+from .results.shown import SHOWN_FOLDER
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +37,7 @@ def new_folder(first: int, last: int, base: Path | None = None) -> Path:
 
     base: where, instead of beside the .blend file. Raises UserError("folder-not-writable").
     """
-    base = base or _base(bpy.data.filepath)
+    base = base or base_of(bpy.data.filepath)
     try:
         base.mkdir(parents=True, exist_ok=True)
         for folder in _free_names(base, f"f{first:04d}-f{last:04d}"):
@@ -45,6 +49,16 @@ def new_folder(first: int, last: int, base: Path | None = None) -> Path:
     except OSError as error:
         raise folder_refused(base, error) from error
     raise AssertionError("names never run out")
+
+
+def base_of(file: str) -> Path:
+    """Return the folder that holds the jobs of a .blend file; "" is a file that was never saved."""
+    chosen = preferences.current().jobs_folder
+    if chosen and (file or not chosen.startswith("//")):
+        return Path(bpy.path.abspath(chosen)) / f"{Path(file).stem or 'unsaved'}_inbetweens"
+    if not file:
+        return _unsaved_base()
+    return Path(file).parent / f"{Path(file).stem}_inbetweens"
 
 
 def discard(folder: Path) -> None:
@@ -62,7 +76,7 @@ def move_home(file: str) -> None:
     A job that runs stays until it has ended; one that cannot be moved stays for good, and goes on working.
     """
     unsaved = _unsaved_base()
-    base = _base(file)
+    base = base_of(file)
     entries = {entry.folder: entry for entry in entries_here() if entry.folder.parent == unsaved}
     for folder in sorted(entries.keys() | _shown_folders(unsaved)):
         entry = entries.get(folder)
@@ -79,6 +93,32 @@ def move_home(file: str) -> None:
             entry.folder = moved
 
 
+def put_aside(folder: Path) -> Path:
+    """Move a job folder into `removed/` beside it; return its new place. Raises OSError."""
+    moved = _move(folder, folder.parent / REMOVED_FOLDER, keep_name=True)
+    os.utime(moved)  # from now on the days are counted until it is deleted
+    _moves[folder] = moved
+    return moved
+
+
+def take_back(folder: Path) -> Path:
+    """Move a job folder out of `removed/` again, and what shows it along; return its new place. Raises OSError."""
+    moved = _move(folder, folder.parent.parent, keep_name=True)
+    for old in [old for old, new in _moves.items() if new == folder]:
+        del _moves[old]
+        relink(old, moved)
+    relink(folder, moved)
+    return moved
+
+
+def shown_job_folders() -> set[Path]:
+    """Return the job folders, wherever they are, that pictures and strips of the open file show."""
+    paths = [image.filepath for image in bpy.data.images] + [strip.directory for strip in _image_strips()]
+    shown = {Path(bpy.path.abspath(path)) for path in paths if SHOWN_FOLDER in path}
+    folders = {parent.parent for path in shown for parent in (path, path.parent) if parent.name == SHOWN_FOLDER}
+    return {folder for folder in folders if (folder / JOB_FILE).is_file()}
+
+
 def relink(old: Path, new: Path) -> None:
     """Lead every strip and picture that points into `old` to the same place in `new`."""
     for image in bpy.data.images:
@@ -89,24 +129,15 @@ def relink(old: Path, new: Path) -> None:
             strip.directory = str(new / inside)
 
 
-def _move(folder: Path, base: Path) -> Path:
+def _move(folder: Path, base: Path, *, keep_name: bool = False) -> Path:
+    """Move a job folder into `base` under the next number there, or under its own name where that is free."""
     base.mkdir(parents=True, exist_ok=True)
-    suffix = folder.name.partition("_")[2]
-    for target in _free_names(base, suffix):
+    own_name = [base / folder.name] if keep_name else []
+    for target in itertools.chain(own_name, _free_names(base, folder.name.partition("_")[2])):
         if not target.exists():
             shutil.move(folder, target)
             return target
     raise AssertionError("names never run out")
-
-
-def _base(file: str) -> Path:
-    """Return the folder that holds the jobs of a .blend file; "" is a file that was never saved."""
-    chosen = preferences.current().jobs_folder
-    if chosen and (file or not chosen.startswith("//")):
-        return Path(bpy.path.abspath(chosen)) / f"{Path(file).stem or 'unsaved'}_inbetweens"
-    if not file:
-        return _unsaved_base()
-    return Path(file).parent / f"{Path(file).stem}_inbetweens"
 
 
 def _unsaved_base() -> Path:

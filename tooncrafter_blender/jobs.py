@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import queue as queues
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -50,7 +50,8 @@ class Home:
     """Where a job came from, by names that outlive Blender's objects.
 
     file: the .blend file, "" while it was never saved. session: changes whenever a file is loaded.
-    scene, object: names. scene_uid: the scene's number, good within the session even when it is renamed.
+    scene, object: names. scene_uid, object_uid: their numbers, good within the session even when they are renamed;
+    0 while unknown.
     """
 
     file: str
@@ -58,9 +59,10 @@ class Home:
     scene: str
     scene_uid: int
     object: str
+    object_uid: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class Entry:
     """One job in the queue.
 
@@ -68,7 +70,7 @@ class Entry:
     seconds_left: -1 while unknown. sentence, hint: what became of it. warnings: what could not be done.
     remarks: what was found when the keys were read. silent_seconds: how long the worker has said nothing, in steps
     of ten seconds; 0 while that is no reason to worry. shown_as: how the result is shown in its scene now, "" if it
-    is not.
+    is not. is_old: found on disk, from an earlier session.
     """
 
     job: Job
@@ -89,6 +91,7 @@ class Entry:
     warnings: list[Caution] = field(default_factory=list)
     shown_as: str = ""
     cancelling: bool = False
+    is_old: bool = False
 
     @property
     def busy(self) -> bool:
@@ -142,6 +145,11 @@ class Queue:
         return any(entry.busy for entry in self.entries)
 
     @property
+    def running(self) -> Entry | None:
+        """The job that is being drawn."""
+        return self._running
+
+    @property
     def worker_pid(self) -> int | None:
         """The worker's process number, None when there is none."""
         return self._worker.pid if self._worker else None
@@ -188,9 +196,30 @@ class Queue:
             entry.clear()
             self._start_next()
 
+    def may_move(self, entry: Entry, by: int) -> bool:
+        """Tell whether a job can run earlier (-1) or later (1): only jobs that wait change places."""
+        return self._neighbour(entry, by) is not None
+
+    def move(self, entry: Entry, by: int) -> None:
+        """Have a waiting job change places with the one that waits before (-1) or after (1) it."""
+        if (other := self._neighbour(entry, by)) is not None:
+            here, there = self.entries.index(entry), self.entries.index(other)
+            self.entries[here], self.entries[there] = other, entry
+
+    def _neighbour(self, entry: Entry, by: int) -> Entry | None:
+        waiting = [one for one in self.entries if one.state is State.WAITING]
+        if entry not in waiting or not 0 <= waiting.index(entry) + by < len(waiting):
+            return None
+        return waiting[waiting.index(entry) + by]
+
+    def adopt(self, old: Iterable[Entry]) -> None:
+        """List jobs of earlier sessions before those of this one; a job that is listed already stays as it is."""
+        known = {entry.job.id for entry in self.entries}
+        self.entries[:0] = [entry for entry in old if entry.job.id not in known]
+
     def remove(self, entry: Entry) -> None:
         """Take an ended job off the list; its folder stays on disk."""
-        if not entry.busy:
+        if not entry.busy and entry in self.entries:
             self.entries.remove(entry)
 
     def poll(self, wait_seconds: float = 0.0) -> list[Entry]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from ..backend.errors import UserError
-from . import generate, keyframes, watching
-from .jobs import Entry, queue
+from . import generate, keyframes, listing, removing, watching
+from .jobs import Entry, State, queue
 from .properties import choice_of, scene_in
+from .wrapped_text import draw_text
 
 Outcome = set[Literal["RUNNING_MODAL", "CANCELLED", "FINISHED", "PASS_THROUGH", "INTERFACE"]]
 
@@ -54,17 +56,36 @@ class INBETWEEN_OT_generate(bpy.types.Operator):
 
 
 class _OnEntry:
-    """What all operators on one job of the list share."""
+    """What all operators on one job share: the list gives it as `context.inbetween_row`, scripts by its number."""
 
     if TYPE_CHECKING:
         job: str
     else:
         job: StringProperty(name="Job", options={"HIDDEN", "SKIP_SAVE"})
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Grey in the list, with the reason, while the job is not in the state for it."""
+        row = getattr(context, "inbetween_row", None)
+        entry = queue.find(row.job) if row else None
+        if row is None:
+            return True
+        reason = cls.why_not(entry) if entry else "This job is not in the list any more."
+        if reason:
+            cls.poll_message_set(reason)  # type: ignore[attr-defined]
+        return not reason
+
+    @classmethod
+    def why_not(cls, entry: Entry) -> str:
+        """Return why this cannot be done with the job now, "" when it can."""
+        return ""
+
     @property
     def entry(self) -> Entry | None:
-        """The job that the button belongs to, None when it has left the list meanwhile."""
-        return queue.find(self.job)
+        """The job that the button belongs to, None when it has left the list or is not in the state for it."""
+        row = getattr(bpy.context, "inbetween_row", None)
+        entry = queue.find(self.job or (row.job if row else ""))
+        return entry if entry and not self.why_not(entry) else None
 
 
 class INBETWEEN_OT_cancel(_OnEntry, bpy.types.Operator):
@@ -73,6 +94,11 @@ class INBETWEEN_OT_cancel(_OnEntry, bpy.types.Operator):
     bl_idname = "inbetween.cancel"
     bl_label = "Cancel In-betweens"
     bl_options = {"INTERNAL"}
+
+    @classmethod
+    def why_not(cls, entry: Entry) -> str:
+        """Only what waits or runs can be stopped."""
+        return "" if entry.busy else "This job has ended."
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Ask the worker to stop."""
@@ -90,6 +116,13 @@ class INBETWEEN_OT_retry(_OnEntry, bpy.types.Operator):
     bl_idname = "inbetween.retry"
     bl_label = "Retry In-betweens"
     bl_options = {"INTERNAL"}
+
+    @classmethod
+    def why_not(cls, entry: Entry) -> str:
+        """Only what has ended, with drawings missing, can be tried again."""
+        if entry.busy:
+            return "This job waits or is being drawn."
+        return "All drawings of this job are there." if entry.state is State.DONE else ""
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Queue the same job again."""
@@ -156,19 +189,130 @@ class INBETWEEN_OT_open_folder(_OnEntry, bpy.types.Operator):
         return DONE
 
 
-class INBETWEEN_OT_remove(_OnEntry, bpy.types.Operator):
-    """Take the job off this list; its drawings stay on disk and in the scene"""
+class INBETWEEN_OT_move(_OnEntry, bpy.types.Operator):
+    """Have the waiting job change places with its neighbour: jobs run from top to bottom"""
 
-    bl_idname = "inbetween.remove"
-    bl_label = "Remove from List"
+    bl_idname = "inbetween.move"
+    bl_label = "Move Waiting Job"
     bl_options = {"INTERNAL"}
 
+    if TYPE_CHECKING:
+        by: int
+    else:
+        by: IntProperty(name="By", description="-1: earlier, 1: later", default=-1, min=-1, max=1)
+
+    @classmethod
+    def why_not(cls, entry: Entry) -> str:
+        """Only jobs that wait have a turn to change."""
+        if entry.state is not State.WAITING:
+            return "Only jobs that wait for their turn can be moved."
+        alone = not (queue.may_move(entry, -1) or queue.may_move(entry, 1))
+        return "No other job waits." if alone else ""
+
     def execute(self, context: bpy.types.Context) -> Outcome:
-        """Remove the entry unless it waits or runs."""
-        if self.entry is None or self.entry.busy:
+        """Change the order in which jobs run."""
+        if self.entry is None:
             return REFUSED
-        queue.remove(self.entry)
+        queue.move(self.entry, self.by)
         watching.redraw()
+        return DONE
+
+
+class INBETWEEN_OT_remove(_OnEntry, bpy.types.Operator):
+    """Remove the job with its drawings, after asking; your own drawings stay"""
+
+    bl_idname = "inbetween.remove"
+    bl_label = "Remove In-betweens"
+    bl_options = {"INTERNAL", "UNDO"}
+
+    @classmethod
+    def why_not(cls, entry: Entry) -> str:
+        """Not while the job writes into its folder."""
+        return "Cancel the job first." if entry.busy else ""
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Ask first, and say what goes."""
+        assert context.window_manager
+        if self.entry is None:
+            return REFUSED
+        self.job = self.entry.job.id  # the row that the button belonged to is not in the dialog's context
+        return context.window_manager.invoke_props_dialog(
+            self, width=420, title=f"Remove {listing.name_of(self.entry)}?", confirm_text="Remove"
+        )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Say what goes and what stays."""
+        assert self.layout
+        for sentence in removing.consequences(self.entry) if self.entry else ():
+            draw_text(self.layout.column(align=True), context, sentence, width=400)
+
+    def execute(self, context: bpy.types.Context) -> Outcome:
+        """Remove it."""
+        if self.entry is None:
+            return REFUSED
+        try:
+            removing.remove(self.entry)
+        except UserError as error:
+            return refuse(self, error)
+        watching.redraw()
+        return DONE
+
+
+class INBETWEEN_OT_bring_back(bpy.types.Operator):
+    """Bring this removed job back into the list, with all its drawings"""
+
+    bl_idname = "inbetween.bring_back"
+    bl_label = "Bring Back Removed In-betweens"
+    bl_options = {"INTERNAL", "UNDO"}
+
+    if TYPE_CHECKING:
+        folder: str
+    else:
+        folder: StringProperty(name="Folder", options={"HIDDEN", "SKIP_SAVE"})
+
+    def execute(self, context: bpy.types.Context) -> Outcome:
+        """Move its folder back."""
+        try:
+            removing.bring_back(Path(self.folder))
+        except UserError as error:
+            return refuse(self, error)
+        watching.start()
+        watching.redraw()
+        return DONE
+
+
+class INBETWEEN_OT_tell(bpy.types.Operator):
+    """Tell in the status bar and in the info log what has become of a job"""
+
+    bl_idname = "inbetween.tell"
+    bl_label = "Tell About In-betweens"
+    bl_options = {"INTERNAL"}
+
+    if TYPE_CHECKING:
+        text: str
+        failed: bool
+    else:
+        text: StringProperty(name="Text", options={"HIDDEN", "SKIP_SAVE"})
+        failed: BoolProperty(name="Failed", options={"HIDDEN", "SKIP_SAVE"})
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Wait for the next event: only of operators that the window itself calls does Blender show the report."""
+        manager = context.window_manager
+        assert manager and context.window
+        self._timer = manager.event_timer_add(0.01, window=context.window)
+        manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Report, and let the event go where it was meant to."""
+        assert context.window_manager
+        context.window_manager.event_timer_remove(self._timer)
+        self.execute(context)
+        return {"FINISHED", "PASS_THROUGH"}
+
+    def execute(self, context: bpy.types.Context) -> Outcome:
+        """Report it."""
+        self.report({"WARNING" if self.failed else "INFO"}, self.text)
         return DONE
 
 
@@ -200,6 +344,9 @@ register, unregister = bpy.utils.register_classes_factory(
         INBETWEEN_OT_restart,
         INBETWEEN_OT_import,
         INBETWEEN_OT_open_folder,
+        INBETWEEN_OT_move,
         INBETWEEN_OT_remove,
+        INBETWEEN_OT_bring_back,
+        INBETWEEN_OT_tell,
     )
 )

@@ -28,6 +28,7 @@ def draw(page: bpy.types.AddonPreferences, layout: bpy.types.UILayout, context: 
     column.prop(page, "default_engine")
     column.prop(page, "backend_python", placeholder="Private environment")
     column.prop(page, "jobs_folder", placeholder="Beside the .blend file")
+    column.prop(page, "keep_days", text="Keep Removed Jobs for Days")
     layout.operator(INBETWEEN_OT_copy_report.bl_idname, icon="COPYDOWN")
 
 

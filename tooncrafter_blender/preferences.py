@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ..backend.engines import ENGINES
 from ..backend.environment.torch_builds import LABELS, TorchBuild
@@ -25,7 +25,7 @@ class Preferences:
 
     jobs_folder: where jobs are kept, "" for beside the .blend file. torch_build: a `TorchBuild`.
     weights_mirror: address to fetch the model from, "" for where its authors published it.
-    default_engine: the engine of scenes for which none was chosen.
+    default_engine: the engine of scenes for which none was chosen. keep_days: how long removed jobs are kept.
     """
 
     backend_python: str = ""
@@ -33,6 +33,7 @@ class Preferences:
     torch_build: str = TorchBuild.AUTO
     weights_mirror: str = ""
     default_engine: str = "draft"
+    keep_days: int = 14
 
 
 def current() -> Preferences:
@@ -48,6 +49,7 @@ def current() -> Preferences:
         chosen.torch_build,
         chosen.weights_mirror,
         chosen.default_engine,
+        chosen.keep_days,
     )
 
 
@@ -62,6 +64,7 @@ class InbetweenPreferences(bpy.types.AddonPreferences):
         torch_build: str
         weights_mirror: str
         default_engine: str
+        keep_days: int
     else:
         backend_python: StringProperty(
             name="Backend Python",
@@ -90,6 +93,15 @@ class InbetweenPreferences(bpy.types.AddonPreferences):
             description="Engine of scenes for which none was chosen",
             items=ENGINE_CHOICES,
             default="draft",
+        )
+        keep_days: IntProperty(
+            name="Keep Removed Jobs",
+            description="Days until the folder of a removed job is deleted for good. "
+            "Jobs in the list are never deleted",
+            default=Preferences.keep_days,
+            min=0,
+            max=3650,
+            soft_max=90,
         )
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -12,15 +12,17 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
 
 from ..backend.errors import UserError
-from . import job_folders, results
+from . import job_folders, listing, results
 from .errand import errand
 from .home import find_scene, is_open
 from .jobs import Entry, State, queue
+from .progress import progress_text
 from .properties import look_of
 
 _log = logging.getLogger(__name__)
@@ -29,6 +31,8 @@ _POLL_SECONDS = 0.1
 _AREAS = {"VIEW_3D", "DOPESHEET_EDITOR", "SEQUENCE_EDITOR", "IMAGE_EDITOR", "PREFERENCES"}
 #: An import waits for a stroke or a move to end, but not for an operator that never does.
 _LONGEST_WAIT_SECONDS = 30.0
+#: How often the picture of a job that is being drawn is brought up to date.
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,29 @@ class _Arrival:
     prepared: Future[results.Prepared]
 
 
+@dataclass
+class _Growing:
+    """What is shown of a job that is being drawn. drawings: how many, when last looked at (monotonic time).
+
+    begun: whether it was ever shown.
+    """
+
+    job: str = ""
+    drawings: int = 0
+    looked: float = 0.0
+    prepared: Future[results.Prepared] | None = None
+    begun: bool = False
+
+
 _HANDLERS = (bpy.app.handlers.undo_post, bpy.app.handlers.redo_post, bpy.app.handlers.load_post)
 
 #: By job.
 _arrived: dict[str, _Arrival] = {}
 #: Reads and links files meanwhile: a long result would hold up the window.
 _reader = ThreadPoolExecutor(1, "results")
+_growing = _Growing()
+#: What the status bar says of us.
+_status: str | None = None
 
 
 def start() -> None:
@@ -86,14 +107,20 @@ def _put_up(entry: Entry, scene: bpy.types.Scene, prepared: results.Prepared) ->
 def _tick() -> float | None:
     try:
         changed = queue.poll()
+        running = queue.running
+        _tell_status(running)
         for entry in changed:
             if entry.state is State.DONE:
                 _arrive(entry)
+            elif not entry.busy:
+                _tell(entry)
         _bring_in()
+        if running and running.import_as == "reference" and is_open(running):
+            _follow(running)
+        searching = listing.take_old_jobs()
         if changed or queue.setup.running or errand.running:
             redraw()
-            _tell_status()
-        if not (queue.busy or queue.setup.running or errand.running or _arrived):
+        if not (queue.busy or queue.setup.running or errand.running or _arrived or searching):
             redraw()
             return None
     except Exception:
@@ -106,12 +133,13 @@ def _arrive(entry: Entry) -> None:
     if bpy.data.filepath and is_open(entry):
         job_folders.move_home(bpy.data.filepath)  # saved for the first time while it ran
     if entry.import_as == "none":
-        return
-    if not is_open(entry):
+        _tell(entry)
+    elif not is_open(entry):
         entry.hint = "Its file is not open now; import the drawings when it is."
-        return
-    prepared = _reader.submit(results.prepare, entry.job, entry.folder, entry.import_as)
-    _arrived[entry.job.id] = _Arrival(time.monotonic(), entry.folder, prepared)
+        _tell(entry)
+    else:
+        prepared = _reader.submit(results.prepare, entry.job, entry.folder, entry.import_as)
+        _arrived[entry.job.id] = _Arrival(time.monotonic(), entry.folder, prepared)
 
 
 def _bring_in() -> None:
@@ -131,14 +159,58 @@ def _bring_in() -> None:
 
 def _bring_home(entry: Entry, prepared: Future[results.Prepared]) -> None:
     try:
-        _put_up(entry, _scene(entry), prepared.result())
+        scene = _scene(entry)
+        was_there = results.how_shown(scene, entry.job.id) == entry.import_as
+        _put_up(entry, scene, prepared.result())
     except UserError as error:
         entry.hint = str(error)
+    else:
+        if not was_there or entry.import_as == "strokes":
+            _push_undo("Import In-betweens")
+    _tell(entry)
+
+
+def _follow(entry: Entry) -> None:
+    """Show what is finished of the running job: the picture in the viewport grows while the job is drawn.
+
+    That it appears is one undo step. When the person takes it back, it stays away until the job has ended.
+    """
+    global _growing
+    if _growing.job != entry.job.id:
+        _growing = _Growing(entry.job.id)
+    growing = _growing
+    if growing.prepared is None:
+        now = time.monotonic()
+        if len(entry.finished) > growing.drawings and now - growing.looked >= _LOOK_SECONDS:
+            growing.drawings, growing.looked = len(entry.finished), now
+            growing.prepared = _reader.submit(results.prepare, entry.job, entry.folder, "reference")
         return
-    window = _window()
-    if window:
+    scene = find_scene(entry)
+    if scene is None or not growing.prepared.done() or _in_the_middle():
+        return
+    prepared, growing.prepared = growing.prepared, None
+    was_there = bool(results.pictures(scene, entry.job))
+    if growing.begun and not was_there:
+        return
+    growing.begun = True
+    _put_up(entry, scene, prepared.result())
+    if not was_there:
+        _push_undo("Show In-betweens")
+
+
+def _push_undo(message: str) -> None:
+    if window := _window():
         with bpy.context.temp_override(window=window):
-            bpy.ops.ed.undo_push(message="Import In-betweens")
+            bpy.ops.ed.undo_push(message=message)
+
+
+def _tell(entry: Entry) -> None:
+    """Report in the status bar, in a line, what has become of the job."""
+    said = f"{listing.name_of(entry)}: {entry.sentence} {entry.hint}"
+    if window := _window():
+        with bpy.context.temp_override(window=window):
+            operators: Any = bpy.ops
+            operators.inbetween.tell("INVOKE_DEFAULT", text=said.rstrip(), failed=entry.state is State.FAILED)
 
 
 def _in_the_middle() -> bool:
@@ -155,7 +227,8 @@ def _window() -> bpy.types.Window | None:
 
 
 def redraw() -> None:
-    """Have the panels drawn anew that show jobs or results."""
+    """Have the panels drawn anew that show jobs or results, in every window, with the list as it is now."""
+    listing.refresh()
     manager = bpy.context.window_manager
     for window in manager.windows if manager else ():
         for area in window.screen.areas:
@@ -163,13 +236,18 @@ def redraw() -> None:
                 area.tag_redraw()
 
 
-def _tell_status() -> None:
-    """Say in the status bar what runs; give the bar back when nothing does."""
-    running = next((entry for entry in queue.entries if entry.state is State.RUNNING), None)
-    text = f"In-betweens {running.first}–{running.last}: {running.progress:.0%}" if running else None
-    if window := _window():
-        with bpy.context.temp_override(window=window):
-            window.workspace.status_text_set(text)
+def _tell_status(running: Entry | None) -> None:
+    """Say in the status bar of every window what runs; give the bars back when nothing does."""
+    global _status
+    text = f"In-betweens {running.first}–{running.last}: {progress_text(running)}" if running else None
+    if text == _status:
+        return
+    _status = text
+    manager = bpy.context.window_manager
+    for window in manager.windows if manager else ():
+        if text is None or not window.modal_operators:  # which has words of its own there
+            with bpy.context.temp_override(window=window):
+                window.workspace.status_text_set(text)
 
 
 @persistent  # type: ignore[untyped-decorator]

@@ -13,15 +13,21 @@ _ICON = 24
 _FONT_SIZE = 11
 
 
-def draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: Any = "NONE") -> None:
-    """Draw a sentence in as many lines as the region's width asks for; the icon stands before the first."""
+def draw_text(
+    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: Any = "NONE", *, width: float = 0
+) -> None:
+    """Draw a sentence in as many lines as there must be; the icon stands before the first.
+
+    width: of the text in unscaled pixels; 0 takes what the region leaves.
+    """
     if not text:
         return
     assert context.preferences and context.region
     scale = context.preferences.system.ui_scale
     blf.size(0, _FONT_SIZE * scale)
     taken = _MARGIN if icon == "NONE" else _MARGIN + _ICON
-    for index, line in enumerate(_lines(text, context.region.width - taken * scale)):
+    room = width * scale or context.region.width - taken * scale
+    for index, line in enumerate(_lines(text, room)):
         layout.label(text=line, icon=icon if index == 0 else ("NONE" if icon == "NONE" else "BLANK1"))
 
 

@@ -64,7 +64,8 @@ def test_the_job_holds_what_was_asked_for(scene, tmp_path):
     assert second.guides == (job.Picture(7, "guides/0007.png"),)
     assert reports == [(1, 4), (2, 4), (3, 4), (4, 4)]
     written = sorted(path.relative_to(tmp_path / "job").as_posix() for path in (tmp_path / "job").rglob("*.*"))
-    assert written == ["guides/0007.png", "job.json", "keys/0001.png", "keys/0005.png", "keys/0009.png"]
+    pictures = [f"{kind}/{frame:04d}.png" for kind in ("keys", "thumbnails") for frame in (1, 5, 9)]
+    assert written == ["guides/0007.png", "job.json", *pictures]
 
 
 def test_each_key_shows_its_own_drawing(scene, tmp_path, path_of_drawing):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import addon_utils
 import bpy
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import environment, panels, preferences
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import environment, preferences
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import queue
 
 from examples.checkout import ADDON
@@ -60,6 +60,6 @@ def test_preferences_are_filed_under_the_extension(scene: bpy.types.Scene) -> No
 
 
 def test_all_panels_live_in_one_tab_of_the_viewport() -> None:
-    for name in ("main", "guides", "look", "jobs"):
-        panel = getattr(panels, f"INBETWEEN_PT_{name}")
+    for name in ("main", "range", "guides", "look", "result", "jobs"):
+        panel = getattr(bpy.types, f"INBETWEEN_PT_{name}")
         assert (panel.bl_space_type, panel.bl_region_type, panel.bl_category) == ("VIEW_3D", "UI", "In-between")

@@ -19,6 +19,7 @@ from .camera import View
 from .graphics import why_no_opengl
 from .private_scene import as_drawn, private_scene, view_layer_of
 from .render import refuse_while_rendering, render
+from .thumbnail import write_thumbnail
 
 #: Blender renders nothing smaller.
 MIN_SIDE_PIXELS = 4
@@ -170,6 +171,7 @@ def _write_pictures(
         else:
             with as_drawn(source.scene, source.obj), source.at(key.frame) as private:
                 render(private, folder / key.image)
+        write_thumbnail(folder / key.image, folder / job.THUMBNAILS_FOLDER / job.picture_name(key.frame))
         report(done, total)
     for done, guide in enumerate(steering, len(keys) + 1):
         png.write(folder / guide.image, _guide_picture(source, guide.frame))
@@ -239,7 +241,8 @@ def _new_folder(folder: Path) -> Iterator[None]:
     """Make `folder` with the folders for pictures; whatever is in it is removed again when the block fails."""
     made: list[Path] = []
     try:
-        for path in (*reversed(folder.parents), folder, folder / job.KEYS_FOLDER, folder / job.GUIDES_FOLDER):
+        inside = (job.KEYS_FOLDER, job.GUIDES_FOLDER, job.THUMBNAILS_FOLDER)
+        for path in (*reversed(folder.parents), folder, *(folder / name for name in inside)):
             if path == folder and path.exists() and any(path.iterdir()):
                 raise UserError(
                     "folder-not-empty",

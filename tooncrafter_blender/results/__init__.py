@@ -23,8 +23,10 @@ __all__ = [
     "how_shown",
     "import_result",
     "let_held_keys_step_back",
+    "pictures",
     "prepare",
     "put_up",
+    "remove_pictures",
     "restyle",
     "show",
 ]
@@ -97,3 +99,15 @@ def how_shown(scene: bpy.types.Scene, job_id: str) -> str:
     if references(scene, job_id):
         return "reference"
     return "strokes" if strokes_are_shown(scene, job_id) else ""
+
+
+def pictures(scene: bpy.types.Scene, job: Job) -> tuple[str, ...]:
+    """Return the names of the strips and references that show the job in `scene`."""
+    names = [strip.name for strip in strips(scene, job.id)]
+    return (*names, *(image.name for image in references(scene, job.id)))
+
+
+def remove_pictures(scene: bpy.types.Scene, job: Job) -> None:
+    """Take the strips and references of the job out of `scene`; strokes stay. Pushes no undo step."""
+    remove_strips(scene, job)
+    remove_references(scene, job)

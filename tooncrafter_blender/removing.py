@@ -1,0 +1,106 @@
+"""Removing a job: what goes, what stays, and how it comes back.
+
+A removed job's folder moves into `removed/` beside it and is deleted for good some days later (`old_jobs`).
+Strips and references that show it leave the scene. What the artist drew, and strokes on layers, stay whatever
+happens. Undo brings back what the scene showed, and with it the folder.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import bpy
+from bpy.app.handlers import persistent
+
+from ..backend.errors import UserError
+from . import job_folders, listing, preferences, results, thumbnails
+from .home import find_scene
+from .jobs import Entry, queue
+from .old_jobs import REMOVED_FOLDER
+
+_log = logging.getLogger(__name__)
+
+#: Removed in this session: where the folder is now -> its entry.
+_removed: dict[Path, Entry] = {}
+
+
+def consequences(entry: Entry) -> tuple[str, ...]:
+    """Return what removing the job would do, in sentences."""
+    count = len(entry.finished)
+    days = preferences.current().keep_days
+    drawings = f"{count} drawing{'' if count == 1 else 's'} ({_megabytes(entry.folder)})"
+    when = f"after {days} day{'' if days == 1 else 's'}" if days else "when a file is opened next"
+    told = [f"{drawings} move to the folder “{REMOVED_FOLDER}” and are deleted for good {when}."]
+    scene = find_scene(entry)
+    if scene is None:
+        told.append("Its file is not open: what shows the drawings there will be empty then.")
+    elif names := results.pictures(scene, entry.job):
+        told.append(f"{', '.join(f'“{name}”' for name in names)} leaves the scene.")
+    told.append("Your own drawings stay, and so do strokes that came of these.")
+    return tuple(told)
+
+
+def remove(entry: Entry) -> None:
+    """Take a job that has ended off the list, its pictures out of the scene, and its folder into `removed/`.
+
+    Pushes no undo step: the caller does. Raises UserError when the folder cannot be moved; then all is as before.
+    """
+    if entry.busy:
+        raise UserError("job-busy", "This job waits or is being drawn.", "Cancel it first.")
+    if entry.folder.is_dir():
+        try:
+            entry.folder = job_folders.put_aside(entry.folder)
+        except OSError as error:
+            sentence = f"The job folder “{entry.folder}” cannot be moved: {error.strerror or error}."
+            raise UserError("folder-busy", sentence, "Close what uses it, then try again.") from error
+        _removed[entry.folder] = entry
+    if scene := find_scene(entry):
+        results.remove_pictures(scene, entry.job)
+    thumbnails.forget(entry.folder)
+    queue.remove(entry)
+    listing.refresh()
+
+
+def bring_back(folder: Path) -> None:
+    """Bring a removed job back from `removed/`, to its old place and into the list. Raises UserError."""
+    try:
+        place = job_folders.take_back(folder)
+    except OSError as error:
+        sentence = f"The job folder “{folder}” cannot be moved: {error.strerror or error}."
+        raise UserError("folder-busy", sentence, "Close what uses it, then try again.") from error
+    entry = _removed.pop(folder, None)
+    if entry:
+        entry.folder = place
+        queue.adopt([entry])
+        listing.refresh()
+    else:
+        listing.look_for_old_jobs()
+
+
+def _megabytes(folder: Path) -> str:
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return f"{size / 1e6:.1f} MB"
+
+
+@persistent  # type: ignore[untyped-decorator]
+def _on_undo(*_: object) -> None:
+    """Where undo has brought back what shows a removed job, bring the job back, too."""
+    for folder, entry in list(_removed.items()):
+        scene = find_scene(entry)
+        if scene and results.pictures(scene, entry.job):
+            try:
+                bring_back(folder)
+            except UserError:
+                _log.exception("a removed job could not be brought back")
+
+
+def register() -> None:
+    """Follow undo."""
+    bpy.app.handlers.undo_post.append(_on_undo)
+
+
+def unregister() -> None:
+    """Stop following."""
+    bpy.app.handlers.undo_post.remove(_on_undo)
+    _removed.clear()

@@ -1,0 +1,38 @@
+"""What the panels of the tab share: where they are, and how they lay things out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from .jobs import Entry
+from .operators import INBETWEEN_OT_cancel
+from .progress import progress_text
+
+#: The panel that holds all others.
+MAIN = "INBETWEEN_PT_main"
+
+
+class Tab:
+    """The sidebar's tab. Blender's stubs know neither mix-ins nor that a panel always has a layout."""
+
+    bl_space_type: Any = "VIEW_3D"
+    bl_region_type: Any = "UI"
+    bl_category: Any = "In-between"
+    layout: Any
+
+
+def properties_of(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    """Return a column for properties, with their names on the left."""
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    return column
+
+
+def draw_progress(layout: Any, entry: Entry) -> None:
+    """Draw a bar that says how far the job is, and the cross that stops it."""
+    row = layout.row(align=True)
+    row.progress(factor=entry.progress, type="BAR", text=progress_text(entry))
+    row.operator(INBETWEEN_OT_cancel.bl_idname, text="", icon="X").job = entry.job.id
