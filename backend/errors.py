@@ -11,9 +11,8 @@ def presentable(text: str) -> str:
 
     File names that are no text arrive with lone surrogates, which no file and no message can hold.
     """
-    if len(text) > LONGEST_TEXT:
-        text = text[: LONGEST_TEXT - 1] + "…"
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    shown = text[: LONGEST_TEXT + 1].encode("utf-8", "backslashreplace").decode("utf-8")
+    return shown if len(shown) <= LONGEST_TEXT else shown[: LONGEST_TEXT - 1] + "…"
 
 
 class UserError(Exception):

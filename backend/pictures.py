@@ -45,6 +45,8 @@ def _open(path: Path) -> Image.Image:
         image = Image.open(path, formats=_FORMATS)
     except FileNotFoundError as error:
         raise UserError("picture-missing", f"The picture “{path}” is not there.", _GET_ANOTHER) from error
+    except MemoryError:
+        raise
     except Exception as error:  # decoders meet hostile files and raise whatever they like
         raise _unreadable(path, error) from error
     width, height = image.size
@@ -136,6 +138,8 @@ def _decode(path: Path) -> Image.Image:
                 return _from_deep_gray(image)
             upright = ImageOps.exif_transpose(image)
             return upright.convert("RGBA")
+        except MemoryError:
+            raise
         except Exception as error:  # decoders meet hostile files and raise whatever they like
             raise _unreadable(path, error) from error
 

@@ -99,7 +99,7 @@ def _run_claimed(run: _Run, open_engine: Callable[[str], Engine]) -> Result:
         refused = _disk_refused(folder, error)
         run.record(State.FAILED, refused)
         raise refused from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # also a library that would rather end the program
         _log.exception("engine failed")
         sentence = f"The {job.engine} engine stopped with an internal error: {type(error).__name__}: {error}."
         raise run.failed("engine-failed", sentence, error) from error

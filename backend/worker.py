@@ -140,7 +140,7 @@ class _Worker:
             sentence = "There was not enough memory for pictures of this size."
             hint = "Finished drawings are kept. Close other programs or choose a smaller width, then retry."
             self._send(messages.Failed(job, "out-of-memory", sentence, hint, bad_input=False))
-        except Exception as error:  # the worker outlives whatever a job does
+        except (Exception, SystemExit) as error:  # the worker outlives whatever a job does
             _log.exception("job failed")
             sentence = f"The drawing engine met an internal error: {type(error).__name__}: {error}."
             hint = "Finished drawings are kept. Retry; if it happens again, report it with the job's log.txt."

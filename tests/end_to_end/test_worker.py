@@ -2,71 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from queue import Empty, Queue
 
 import pytest
 
 from backend import messages
 from backend.run import run_job
+from tests.end_to_end.driving import FINISHED, ROOT, Worker, is_alive
 from tests.end_to_end.jobs import frames_of, make_job
-
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 60
-
-
-class Worker:
-    """A worker process and what it says."""
-
-    def __init__(self, *command: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, *(command or ("-m", "backend", "worker"))],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        self.lines: Queue[str] = Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
-            self.lines.put(line.decode("ascii"))
-
-    def send(self, request: messages.Request) -> None:
-        self.send_raw(messages.request_line(request).encode())
-
-    def send_raw(self, data: bytes) -> None:
-        assert self.process.stdin
-        self.process.stdin.write(data)
-        self.process.stdin.flush()
-
-    def hear(self, *kinds: type[messages.Event]) -> messages.Event:
-        """The next event of one of these kinds; every line on stdout has to be an event."""
-        end = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < end:
-            try:
-                event = messages.parse_event(self.lines.get(timeout=0.1))
-            except Empty:
-                continue
-            if isinstance(event, kinds):
-                return event
-        raise AssertionError(f"the worker never said {kinds}")
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            assert pipe
-            pipe.close()
 
 
 @pytest.fixture
@@ -74,9 +22,6 @@ def worker() -> Iterator[Worker]:
     process = Worker()
     yield process
     process.end()
-
-
-FINISHED = (messages.Done, messages.Failed, messages.Cancelled)
 
 
 def test_it_says_what_it_can_do_before_anything_is_asked(worker: Worker) -> None:
@@ -202,17 +147,8 @@ time.sleep(60)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     end = time.monotonic() + 5
-    while _alive(child) and time.monotonic() < end:
+    while is_alive(child) and time.monotonic() < end:
         time.sleep(0.1)
-    assert not _alive(child)
+    assert not is_alive(child)
     parent.stdin.close()
     parent.stdout.close()
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    stat = Path(f"/proc/{process}/stat")  # a process nobody has waited for yet is dead but still listed
-    return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
