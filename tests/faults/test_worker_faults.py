@@ -209,7 +209,7 @@ from backend import worker
 from backend.engines import draft
 cv2.setNumThreads(1)
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 250 * 2**20,) * 2)
+resource.setrlimit(resource.RLIMIT_AS, (used + 600 * 2**20,) * 2)
 sys.exit(worker.main())
 """
 
@@ -218,8 +218,8 @@ sys.exit(worker.main())
 def test_a_machine_without_enough_memory_fails_the_job_in_a_sentence_and_serves_the_next(tmp_path: Path) -> None:
     job = make_job(tmp_path / "large", (1, 3))
     for key in ("0001.png", "0003.png"):
-        Image.new("RGBA", (4000, 3000), "red").save(tmp_path / "large/keys" / key, compress_level=1)
-    write_job(tmp_path / "large", replace(job, canvas=Canvas(4000, 3000, 24.0)))
+        Image.new("RGBA", (8000, 4000), "red").save(tmp_path / "large/keys" / key, compress_level=1)
+    write_job(tmp_path / "large", replace(job, canvas=Canvas(8000, 4000, 24.0)))
     make_job(tmp_path / "small", (1, 6))
     starved = Worker("-u", "-c", STARVED)
     starved.send(messages.Run("large", str(tmp_path / "large")))
