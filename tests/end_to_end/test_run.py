@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -207,42 +204,3 @@ def test_half_written_files_of_a_killed_run_are_swept(tmp_path: Path) -> None:
     (tmp_path / "frames/.0002.png.0123.tmp").write_bytes(b"half")
     run_job(tmp_path)
     assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == ["0002.png", "0003.png"]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real disk of 192 kB, where the system lets us mount one."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=192k", "tmpfs", str(place)]
-    if sys.platform != "linux" or os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a small disk")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
-
-
-def test_a_full_disk_is_a_sentence_and_making_room_is_all_it_needs(small_disk: Path) -> None:
-    make_job(small_disk / "job", engine="hold")
-    undisturbed = small_disk.parent / "undisturbed"
-    make_job(undisturbed, engine="hold")
-    run_job(undisturbed)
-    filler = small_disk / "filler"
-    free = os.statvfs(small_disk)
-    filler.write_bytes(bytes(free.f_bavail * free.f_frsize - 12288))
-    with pytest.raises(UserError) as failure:
-        run_job(small_disk / "job")
-    assert failure.value.code == "disk-full" and "Free some space" in failure.value.hint
-    finished = frames_of(small_disk / "job")
-    assert finished.items() <= frames_of(undisturbed).items()
-    assert not list((small_disk / "job/frames").glob(".*")), "no half-written file may stay"
-    filler.unlink()
-    assert run_job(small_disk / "job").kept == len(finished)
-    assert frames_of(small_disk / "job") == frames_of(undisturbed)
-
-
-def test_a_read_only_folder_is_a_sentence(small_disk: Path) -> None:
-    make_job(small_disk / "job")
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    with pytest.raises(UserError) as failure:
-        run_job(small_disk / "job")
-    assert failure.value.code == "folder-not-writable"
