@@ -85,6 +85,8 @@ class Segment:
     spacing: the timing chart: where on the way from start (0) to end (1) each wanted drawing lies, ascending; empty
     when easing alone decides.
     guides: line drawings at frames strictly between the keys, ascending.
+    pinned: wanted frames whose drawings, where they exist, stay as they are although what they were made from has
+    changed since: so that one drawing can be made again and the others keep every pixel.
     """
 
     start: Picture
@@ -93,6 +95,7 @@ class Segment:
     guides: tuple[Picture, ...] = ()
     easing: Easing = Easing.LINEAR
     spacing: tuple[float, ...] = ()
+    pinned: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -333,7 +336,10 @@ def _parse_segment(record: Record) -> Segment:
         record.refuse("spacing", "must hold one position for each wanted drawing, or none")
     if any(later <= earlier for earlier, later in pairwise((0.0, *spacing, 1.0))):
         record.refuse("spacing", "must rise strictly from the start key (0) to the end key (1)")
-    return Segment(start, end, wanted, guides, Easing(easing), spacing)
+    pinned = record.wholes("pinned", FRAME_MIN, FRAME_MAX, 100_000, required=False)
+    if not set(pinned) <= set(wanted):
+        record.refuse("pinned", "must be among the wanted frames")
+    return Segment(start, end, wanted, guides, Easing(easing), spacing, pinned)
 
 
 def _parse_picture(record: Record) -> Picture:

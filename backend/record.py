@@ -125,9 +125,9 @@ class Record:
     def mapping(self, name: str) -> dict[str, Any]:
         return dict(self._take(name, {}, lambda value: isinstance(value, dict), "must be a JSON object"))
 
-    def wholes(self, name: str, low: int, high: int, longest: int) -> tuple[int, ...]:
+    def wholes(self, name: str, low: int, high: int, longest: int, *, required: bool = True) -> tuple[int, ...]:
         fits = _whole_within(low, high)
-        values = self._list(name, longest, required=True)
+        values = self._list(name, longest, required=required)
         if not all(fits(value) for value in values):
             self.refuse(name, f"must hold whole numbers from {low} to {high}")
         return tuple(values)

@@ -10,7 +10,7 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -176,7 +176,7 @@ class _Run:
             engine.check(self.job)
         for index, segment in enumerate(self.job.segments):
             fingerprint = segment_fingerprint(self.folder, self.job, index, engine)
-            missing = [frame for frame in segment.wanted if not self._keep(frame, fingerprint)]
+            missing = [frame for frame in segment.wanted if not self._keep(frame, fingerprint, segment.pinned)]
             self.result = replace(self.result, kept=self.result.kept + len(segment.wanted) - len(missing))
             record = known.get(fingerprint) or SegmentResult(segment.start.frame, segment.end.frame, fingerprint)
             record = replace(record, frames=segment.wanted)
@@ -190,13 +190,14 @@ class _Run:
         for leftover in (self.folder / FRAMES_FOLDER).glob(".*.png.*.tmp"):
             leftover.unlink(missing_ok=True)
 
-    def _keep(self, frame: int, fingerprint: str) -> bool:
-        """Tell whether the frame exists and matches; one that does not match is moved out of the way."""
+    def _keep(self, frame: int, fingerprint: str, pinned: Collection[int] = ()) -> bool:
+        """Tell whether the frame exists and matches or is pinned; any other is moved out of the way."""
         path = frame_path(self.folder, frame)
         if not os.path.lexists(path):
             return False
         # A link is not ours: what it leads to may lie anywhere, or nowhere.
-        if path.is_file() and not path.is_symlink() and read_fingerprint(path) == fingerprint:
+        is_drawing = path.is_file() and not path.is_symlink()
+        if is_drawing and (frame in pinned or read_fingerprint(path) == fingerprint):
             return True
         for number in range(1, 1_000_000):
             place = self.folder / EARLIER_FOLDER / f"{number:03d}" / path.name

@@ -21,6 +21,7 @@ def _modules() -> tuple[ModuleType, ...]:
     # Imported here, so that the contract and the queue can be imported without Blender.
     from . import (
         charts,
+        choosing,
         commands,
         home,
         installing,
@@ -53,6 +54,7 @@ def _modules() -> tuple[ModuleType, ...]:
         watching,
         prospect,
         operators,
+        choosing,
         steering,
         setting_presets,
         showing,

@@ -15,7 +15,8 @@ from ..backend.job import Job
 from . import capture, charts, environment, job_folders, keyframes, preferences, watching
 from .home import home_of, source_of
 from .jobs import Entry, queue
-from .properties import Choice
+from .properties import MAX_SEED, Choice
+from .variations import add_take
 
 Report = Callable[[int, int], None]
 
@@ -44,13 +45,51 @@ def generate(
     """
     _refuse_unknown(choice.engine)
     python = environment.find_python(preferences.current(), choice.engine)
+    others = _variations(choice)
     captured = capture_keys(scene, obj, choice, frames=frames, report=report)
     assert obj
-    entry = Entry(captured.job, captured.folder, home_of(scene, obj), choice.import_as, remarks=captured.remarks)
+    home = home_of(scene, obj)
+    entry = Entry(captured.job, captured.folder, home, choice.import_as, remarks=captured.remarks)
+    takes = [entry]
+    for number, (engine, seed) in enumerate(others, 2):
+        folder, job = add_take(captured.folder, captured.job, number, engine=engine, seed=seed)
+        takes.append(Entry(job, folder, home, choice.import_as, take_of=entry.job.id, number=number))
     _begin_setup_unless(python)
-    queue.submit(entry, python)
+    for take in takes:
+        queue.submit(take, python)
     watching.start()
     return entry
+
+
+def _variations(choice: Choice) -> list[tuple[str, int]]:
+    """Return engine and seed of each take beside the first.
+
+    Raises UserError("engines-too-few") when engines are to be compared and only one can be used.
+    """
+    seed = choice.settings.seed
+    if choice.takes == 1:
+        return []
+    if choice.vary == "seed":
+        return [(choice.engine, (seed + more) % (MAX_SEED + 1)) for more in range(1, choice.takes)]
+    others = [(name, seed) for name in ENGINES if name not in (choice.engine, "hold") and _can_draw(name)]
+    if not others:
+        raise UserError(
+            "engines-too-few",
+            f"Only the {choice.engine} engine can be used here, so there is nothing to compare it with.",
+            "Install another engine in the add-on's preferences, or let the takes differ by their seed.",
+        )
+    return others[: choice.takes - 1]
+
+
+def _can_draw(engine: str) -> bool:
+    """Tell whether an engine can be used, as far as is known before it draws."""
+    if queue.obstacles.get(engine):
+        return False
+    try:
+        environment.find_python(preferences.current(), engine)
+    except UserError:
+        return False
+    return True
 
 
 def capture_keys(

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import bpy
@@ -20,7 +20,7 @@ from ..backend.job import JOB_FILE, folder_refused
 from . import preferences
 from .environment import data_folder
 from .home import entries_here
-from .jobs import State
+from .jobs import Entry, State, queue
 from .old_jobs import REMOVED_FOLDER
 from .results.shown import SHOWN_FOLDER
 
@@ -80,7 +80,7 @@ def move_home(file: str) -> None:
     entries = {entry.folder: entry for entry in entries_here() if entry.folder.parent == unsaved}
     for folder in sorted(entries.keys() | _shown_folders(unsaved)):
         entry = entries.get(folder)
-        if entry and entry.state is State.RUNNING:
+        if entry and any(take.state is State.RUNNING for take in queue.takes(entry)):
             continue
         try:
             moved = _move(folder, base)
@@ -89,8 +89,7 @@ def move_home(file: str) -> None:
             continue
         _moves[folder] = moved
         relink(folder, moved)
-        if entry:
-            entry.folder = moved
+        lead(entries_here(), folder, moved)
 
 
 def put_aside(folder: Path) -> Path:
@@ -117,6 +116,13 @@ def shown_job_folders() -> set[Path]:
     shown = {Path(bpy.path.abspath(path)) for path in paths if SHOWN_FOLDER in path}
     folders = {parent.parent for path in shown for parent in (path, path.parent) if parent.name == SHOWN_FOLDER}
     return {folder for folder in folders if (folder / JOB_FILE).is_file()}
+
+
+def lead(entries: Iterable[Entry], old: Path, new: Path) -> None:
+    """Tell entries whose folder lies in `old` that it is now in `new`; the takes of a job lie in its folder."""
+    for entry in entries:
+        if entry.folder.is_relative_to(old):
+            entry.folder = new / entry.folder.relative_to(old)
 
 
 def relink(old: Path, new: Path) -> None:

@@ -25,15 +25,18 @@ from .progress import duration
 from .setup_view import draw_remedy
 from .showing import draw_ways
 from .tab import MAIN, Tab, draw_progress
+from .take_view import draw_takes
+from .takes import previewed
 from .thumbnails import icon_of
 from .wrapped_text import draw_text
 
+#: In the order in which they decide what is said of a job with several takes.
 _ICONS = {
-    State.WAITING: "SORTTIME",
     State.RUNNING: "RENDER_ANIMATION",
-    State.DONE: "CHECKMARK",
+    State.WAITING: "SORTTIME",
     State.FAILED: "ERROR",
     State.CANCELLED: "CANCEL",
+    State.DONE: "CHECKMARK",
 }
 _ENGINE_NAMES = {name: label for name, label, _ in ENGINE_CHOICES}
 _MOST_WARNINGS = 4
@@ -63,15 +66,18 @@ class INBETWEEN_UL_jobs(bpy.types.UIList):
             return
         row = layout.row(align=True)
         row.active = is_open(entry)
-        row.label(text="", icon=_ICONS[entry.state])
+        takes = queue.takes(entry)
+        state = _state(takes)
+        row.label(text="", icon=_ICONS[state])
         for frame in (entry.first, entry.last):
             row.label(text="", icon_value=_thumbnail(entry, frame))
         row.label(text=item.name, translate=False)
         right = row.row()
         right.alignment = "RIGHT"
-        if entry.state is State.RUNNING:
-            right.progress(factor=entry.progress, type="RING", text="")
-        right.label(text=_count(entry))
+        if state is State.RUNNING:
+            progress = sum(take.progress for take in takes) / len(takes)
+            right.progress(factor=progress, type="RING", text="")
+        right.label(text=_count(takes, state))
 
 
 class INBETWEEN_MT_jobs(bpy.types.Menu):
@@ -118,7 +124,14 @@ class INBETWEEN_PT_jobs(Tab, bpy.types.Panel):
         if chosen:
             buttons.context_pointer_set("inbetween_row", listing.rows()[manager.inbetween_job_index])
             _draw_buttons(buttons)
-            _draw_entry(self.layout.column(), context, chosen)
+            _draw_entry(self.layout.column(), context, _talked_about(chosen))
+            draw_takes(self.layout.column(), context, chosen)
+
+
+def _talked_about(head: Entry) -> Entry:
+    """Return the take that the sentences under the list are about: the one that runs, else the one looked at."""
+    running = [take for take in queue.takes(head) if take.state is State.RUNNING]
+    return running[0] if running else previewed(head)
 
 
 def _draw_buttons(buttons: Any) -> None:
@@ -126,14 +139,14 @@ def _draw_buttons(buttons: Any) -> None:
     buttons.operator(INBETWEEN_OT_open_folder.bl_idname, text="", icon="FILE_FOLDER")
     buttons.operator(INBETWEEN_OT_remove.bl_idname, text="", icon="TRASH")
     buttons.menu(INBETWEEN_MT_jobs.bl_idname, text="", icon="DOWNARROW_HLT")
-    if sum(entry.state is State.WAITING for entry in queue.entries) > 1:
+    if sum(entry.state is State.WAITING for entry in queue.heads()) > 1:
         buttons.separator()
         for by, icon in ((-1, "TRIA_UP"), (1, "TRIA_DOWN")):
             buttons.operator(INBETWEEN_OT_move.bl_idname, text="", icon=icon).by = by
 
 
 def _draw_entry(layout: Any, context: bpy.types.Context, entry: Entry) -> None:
-    """Draw all about one job: its keys, what became of it, what can be done."""
+    """Draw all about one take of a job: its keys, what became of it, what can be done."""
     keys = layout.row()
     for frame in (entry.first, entry.last):
         if icon := _thumbnail(entry, frame):
@@ -171,12 +184,18 @@ def _draw_entry(layout: Any, context: bpy.types.Context, entry: Entry) -> None:
             draw_ways(buttons.row(align=True), entry)
 
 
-def _count(entry: Entry) -> str:
-    if entry.state is State.WAITING:
+def _state(takes: list[Entry]) -> State:
+    """Return where a job stands, given its takes: what still goes on first, then what went wrong."""
+    return min((take.state for take in takes), key=list(_ICONS).index)
+
+
+def _count(takes: list[Entry], state: State) -> str:
+    if state is State.WAITING:
         return "waits"
-    if entry.state is State.DONE:
-        return str(len(entry.finished))
-    return f"{len(entry.finished)} of {len(entry.job.wanted)}"
+    finished = sum(len(take.finished) for take in takes)
+    wanted = sum(len(take.job.wanted) for take in takes)
+    many = f" · {len(takes)} takes" if len(takes) > 1 else ""
+    return f"{finished}{many}" if finished == wanted else f"{finished} of {wanted}{many}"
 
 
 def _thumbnail(entry: Entry, frame: int) -> int:

@@ -20,6 +20,7 @@ from ..backend.environment import Level
 from ..backend.errors import UserError
 from ..backend.job import CONTRACT_VERSION, Job
 from ..backend.result import Caution, read_result
+from .marks import Marks
 from .setup import Outcome, Setup
 from .worker_process import Exited, WorkerProcess
 
@@ -70,7 +71,9 @@ class Entry:
     seconds_left: -1 while unknown. sentence, hint: what became of it. warnings: what could not be done.
     remarks: what was found when the keys were read. silent_seconds: how long the worker has said nothing, in steps
     of ten seconds; 0 while that is no reason to worry. shown_as: how the result is shown in its scene now, "" if it
-    is not. is_old: found on disk, from an earlier session.
+    is not. is_old: found on disk, from an earlier session. take_of: the id of the job that this is another take
+    of, "" for a job of its own; number: which take, from 1. stands_aside: shown beside the take that is previewed.
+    marks: what the person thinks of it. accepting: frames that become keys as soon as they are traced.
     """
 
     job: Job
@@ -92,6 +95,16 @@ class Entry:
     shown_as: str = ""
     cancelling: bool = False
     is_old: bool = False
+    take_of: str = ""
+    number: int = 1
+    stands_aside: bool = False
+    marks: Marks = field(default_factory=Marks)
+    accepting: set[int] = field(default_factory=set)
+
+    @property
+    def wants_strokes(self) -> bool:
+        """Whether its drawings are to be traced."""
+        return self.import_as == "strokes" or bool(self.accepting)
 
     @property
     def busy(self) -> bool:
@@ -158,6 +171,18 @@ class Queue:
         """Return the entry of that job."""
         return next((entry for entry in self.entries if entry.job.id == job_id), None)
 
+    def heads(self) -> list[Entry]:
+        """Return one entry for each job: its first take."""
+        known = {entry.job.id for entry in self.entries}
+        return [entry for entry in self.entries if entry.take_of not in known]
+
+    def takes(self, entry: Entry) -> list[Entry]:
+        """Return all takes of the job that the entry is a take of, the first one first."""
+        head = entry.take_of or entry.job.id
+        return sorted(
+            (one for one in self.entries if head in (one.job.id, one.take_of)), key=lambda one: one.number
+        )
+
     def submit(self, entry: Entry, python: Path | None) -> None:
         """Put a job at the end of the queue, to be run by the backend's `python`; None: by what `setup` makes."""
         self.entries.append(entry)
@@ -201,13 +226,15 @@ class Queue:
         return self._neighbour(entry, by) is not None
 
     def move(self, entry: Entry, by: int) -> None:
-        """Have a waiting job change places with the one that waits before (-1) or after (1) it."""
+        """Have a waiting job, with its takes, change places with the one that waits before (-1) or after (1)."""
         if (other := self._neighbour(entry, by)) is not None:
-            here, there = self.entries.index(entry), self.entries.index(other)
-            self.entries[here], self.entries[there] = other, entry
+            mine, theirs = self.takes(entry), self.takes(other)
+            places = sorted(self.entries.index(take) for take in (*mine, *theirs))
+            for place, take in zip(places, (*mine, *theirs) if by < 0 else (*theirs, *mine), strict=True):
+                self.entries[place] = take
 
     def _neighbour(self, entry: Entry, by: int) -> Entry | None:
-        waiting = [one for one in self.entries if one.state is State.WAITING]
+        waiting = [head for head in self.heads() if all(take.state is State.WAITING for take in self.takes(head))]
         if entry not in waiting or not 0 <= waiting.index(entry) + by < len(waiting):
             return None
         return waiting[waiting.index(entry) + by]
@@ -313,7 +340,7 @@ class Queue:
         self._running = entry
         self._heard = time.monotonic()
         entry.state, entry.stage = State.RUNNING, "Starting the drawing engine"
-        self._worker.send(messages.Run(entry.job.id, str(entry.folder), strokes=entry.import_as == "strokes"))
+        self._worker.send(messages.Run(entry.job.id, str(entry.folder), strokes=entry.wants_strokes))
 
     def _take(self, event: messages.Event | Exited) -> Entry | None:
         """Obey one event; return the entry that it changed."""
@@ -384,7 +411,8 @@ class Queue:
         entry.finished = set(entry.job.wanted)
         entry.progress = 1.0
         kept = f" {done.kept} were there already." if done.kept else ""
-        self._end(entry, State.DONE, f"{_drawings(done.made)} made.{kept}")
+        made = f"{_drawings(done.made)} made." if done.made else ""
+        self._end(entry, State.DONE, f"{made}{kept}".strip())
         if result := read_result(entry.folder):
             entry.warnings = list(result.warnings)
 

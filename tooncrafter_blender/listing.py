@@ -59,7 +59,7 @@ def refresh() -> None:
     manager = cast(Any, bpy.context.window_manager)
     if manager is None:
         return
-    wanted = [(entry.job.id, name_of(entry)) for entry in queue.entries]
+    wanted = [(entry.job.id, name_of(entry)) for entry in queue.heads()]
     before = [(row.job, row.name) for row in rows()]
     if wanted == before:
         return

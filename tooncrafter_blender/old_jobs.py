@@ -16,6 +16,8 @@ from ..backend.job import JOB_FILE, Job, frame_path, read_job
 from ..backend.result import Result, read_result
 from ..backend.result import State as RunState
 from .jobs import Entry, Home, State
+from .marks import read_marks
+from .variations import take_folders
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +45,21 @@ def find_old_jobs(
         if job.id not in known and (folder.parent != base or is_ours(job)):
             known.add(job.id)
             found.append(_entry(folder, job, home_of(job)))
+            found += _takes(folder, job, home_of)
     return found
+
+
+def _takes(folder: Path, head: Job, home_of: Callable[[Job], Home]) -> Iterator[Entry]:
+    """Yield the further takes of a job."""
+    for number, place in take_folders(folder):
+        try:
+            job = read_job(place)
+        except UserError as error:
+            _log.info("passed over %s: %s", place, error)
+            continue
+        entry = _entry(place, job, home_of(job))
+        entry.take_of, entry.number = head.id, number
+        yield entry
 
 
 def delete_for_good(base: Path, keep_days: int) -> None:
@@ -76,7 +92,7 @@ def _number(folder: Path) -> tuple[int, str]:
 
 def _entry(folder: Path, job: Job, home: Home) -> Entry:
     """Return what became of the job as an entry of the queue."""
-    entry = Entry(job, folder, home, job.source.get("import_as", "none"), is_old=True)
+    entry = Entry(job, folder, home, job.source.get("import_as", "none"), is_old=True, marks=read_marks(folder))
     entry.finished = {frame for frame in job.wanted if frame_path(folder, frame).is_file()}
     count, of = len(entry.finished), len(job.wanted)
     entry.progress = count / max(1, of)

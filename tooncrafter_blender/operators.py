@@ -55,7 +55,7 @@ class INBETWEEN_OT_generate(bpy.types.Operator):
         return DONE
 
 
-class _OnEntry:
+class OnEntry:
     """What all operators on one job share: the list gives it as `context.inbetween_row`, scripts by its number."""
 
     if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class _OnEntry:
         return entry if entry and not self.why_not(entry) else None
 
 
-class INBETWEEN_OT_cancel(_OnEntry, bpy.types.Operator):
+class INBETWEEN_OT_cancel(OnEntry, bpy.types.Operator):
     """Stop drawing; what is finished is kept. Press again if the drawing engine does not listen"""
 
     bl_idname = "inbetween.cancel"
@@ -98,19 +98,20 @@ class INBETWEEN_OT_cancel(_OnEntry, bpy.types.Operator):
     @classmethod
     def why_not(cls, entry: Entry) -> str:
         """Only what waits or runs can be stopped."""
-        return "" if entry.busy else "This job has ended."
+        return "" if any(take.busy for take in queue.takes(entry)) else "This job has ended."
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Ask the worker to stop."""
         if self.entry is None:
             return REFUSED
-        queue.cancel(self.entry)
+        for take in reversed(queue.takes(self.entry)):  # what waits first, or it would begin
+            queue.cancel(take)
         watching.start()
         watching.redraw()
         return DONE
 
 
-class INBETWEEN_OT_retry(_OnEntry, bpy.types.Operator):
+class INBETWEEN_OT_retry(OnEntry, bpy.types.Operator):
     """Draw what is missing; finished drawings are kept"""
 
     bl_idname = "inbetween.retry"
@@ -120,23 +121,26 @@ class INBETWEEN_OT_retry(_OnEntry, bpy.types.Operator):
     @classmethod
     def why_not(cls, entry: Entry) -> str:
         """Only what has ended, with drawings missing, can be tried again."""
-        if entry.busy:
+        takes = queue.takes(entry)
+        if any(take.busy for take in takes):
             return "This job waits or is being drawn."
-        return "All drawings of this job are there." if entry.state is State.DONE else ""
+        return "" if any(take.state is not State.DONE for take in takes) else "All drawings of this job are there."
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Queue the same job again."""
         if self.entry is None:
             return REFUSED
         try:
-            generate.retry(self.entry)
+            for take in queue.takes(self.entry):
+                if take.state is not State.DONE:
+                    generate.retry(take)
         except UserError as error:
             return refuse(self, error)
         watching.redraw()
         return DONE
 
 
-class INBETWEEN_OT_restart(_OnEntry, bpy.types.Operator):
+class INBETWEEN_OT_restart(OnEntry, bpy.types.Operator):
     """End the drawing engine, which seems to hang, and go on in a new one; finished drawings are kept"""
 
     bl_idname = "inbetween.restart"
@@ -153,7 +157,7 @@ class INBETWEEN_OT_restart(_OnEntry, bpy.types.Operator):
         return DONE
 
 
-class INBETWEEN_OT_import(_OnEntry, bpy.types.Operator):
+class INBETWEEN_OT_import(OnEntry, bpy.types.Operator):
     """Bring the finished drawings into the scene that they were made from"""
 
     bl_idname = "inbetween.import_result"
@@ -173,7 +177,7 @@ class INBETWEEN_OT_import(_OnEntry, bpy.types.Operator):
         return DONE
 
 
-class INBETWEEN_OT_open_folder(_OnEntry, bpy.types.Operator):
+class INBETWEEN_OT_open_folder(OnEntry, bpy.types.Operator):
     """Show the job's folder with captured keys, finished drawings and log"""
 
     bl_idname = "inbetween.open_folder"
@@ -189,7 +193,7 @@ class INBETWEEN_OT_open_folder(_OnEntry, bpy.types.Operator):
         return DONE
 
 
-class INBETWEEN_OT_move(_OnEntry, bpy.types.Operator):
+class INBETWEEN_OT_move(OnEntry, bpy.types.Operator):
     """Have the waiting job change places with its neighbour: jobs run from top to bottom"""
 
     bl_idname = "inbetween.move"
@@ -218,7 +222,7 @@ class INBETWEEN_OT_move(_OnEntry, bpy.types.Operator):
         return DONE
 
 
-class INBETWEEN_OT_remove(_OnEntry, bpy.types.Operator):
+class INBETWEEN_OT_remove(OnEntry, bpy.types.Operator):
     """Remove the job with its drawings, after asking; your own drawings stay"""
 
     bl_idname = "inbetween.remove"
@@ -228,7 +232,7 @@ class INBETWEEN_OT_remove(_OnEntry, bpy.types.Operator):
     @classmethod
     def why_not(cls, entry: Entry) -> str:
         """Not while the job writes into its folder."""
-        return "Cancel the job first." if entry.busy else ""
+        return "Cancel the job first." if any(take.busy for take in queue.takes(entry)) else ""
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
         """Ask first, and say what goes."""

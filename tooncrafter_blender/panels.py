@@ -126,6 +126,12 @@ class INBETWEEN_PT_look(Tab, bpy.types.Panel):
         if chosen.engine == "tooncrafter":
             for name in ("prompt", "negative_prompt", "motion_speed", "guidance", "steps"):
                 column.prop(chosen, name)
+        column.prop(chosen, "takes")
+        if chosen.takes > 1:
+            column.prop(chosen, "vary")
+        if chosen.takes > 1 and chosen.vary == "seed" and chosen.engine != "tooncrafter":
+            same = "This engine leaves nothing to chance: takes that differ by their seed are all the same."
+            draw_text(column, context, same, "INFO")
         for name in ("arcs", "flat_colours", "width", "whole_scene"):
             column.prop(chosen, name)
 

@@ -40,6 +40,11 @@ _IMPORTS = (
     ("none", "Nothing Yet", "Drawings stay in the job's folder until you import them from the list"),
 )
 
+_VARIATIONS = (
+    ("seed", "Seed", "Each take has the next seed: other tries of an engine that leaves something to chance"),
+    ("engine", "Engine", "One take by each engine that can be used here, to compare them"),
+)
+
 _PRESETS = (
     ("quick", "Quick", "For a first look"),
     ("balanced", "Balanced", "Good drawings in reasonable time"),
@@ -58,7 +63,10 @@ MAX_SEED = 2**31 - 1
 
 @dataclass(frozen=True)
 class Choice:
-    """Everything chosen, as plain values. exposure: frames that each drawing is held."""
+    """Everything chosen, as plain values. exposure: frames that each drawing is held.
+
+    takes: how many variations are drawn at once. vary: in what they differ.
+    """
 
     engine: str
     exposure: int
@@ -67,6 +75,8 @@ class Choice:
     import_as: str
     capture: CaptureSettings
     settings: Settings
+    takes: int = 1
+    vary: Literal["seed", "engine"] = "seed"
 
 
 def _chosen_engine(settings: InbetweenSettings) -> int:
@@ -92,6 +102,8 @@ class InbetweenSettings(bpy.types.PropertyGroup):
     if TYPE_CHECKING:
         engine: str
         own_engine: str
+        takes: int
+        vary: str
         exposure: int
         easing: str
         breakdowns: str
@@ -236,6 +248,20 @@ class InbetweenSettings(bpy.types.PropertyGroup):
             max=200,
             soft_max=50,
         )
+        takes: IntProperty(
+            name="Takes",
+            description="How many variations are drawn at once, to choose from",
+            default=1,
+            min=1,
+            max=16,
+            soft_max=8,
+        )
+        vary: EnumProperty(
+            name="Takes Vary By",
+            description="In what the takes differ",
+            items=_VARIATIONS,
+            default="seed",
+        )
         arcs: BoolProperty(
             name="Arcs",
             description="Let motion curve through guides and keys instead of running straight",
@@ -300,6 +326,8 @@ def choice_of(scene: bpy.types.Scene) -> Choice:
             preset=chosen.preset,
             flat_colours=chosen.flat_colours,
         ),
+        takes=chosen.takes,
+        vary="engine" if chosen.vary == "engine" else "seed",
     )
 
 

@@ -21,22 +21,24 @@ from .old_jobs import REMOVED_FOLDER
 
 _log = logging.getLogger(__name__)
 
-#: Removed in this session: where the folder is now -> its entry.
-_removed: dict[Path, Entry] = {}
+#: Removed in this session: where the folder is now -> its takes.
+_removed: dict[Path, list[Entry]] = {}
 
 
 def consequences(entry: Entry) -> tuple[str, ...]:
-    """Return what removing the job would do, in sentences."""
-    count = len(entry.finished)
+    """Return what removing the job, with all its takes, would do, in sentences."""
+    takes = queue.takes(entry)
+    count = sum(len(take.finished) for take in takes)
     days = preferences.current().keep_days
-    drawings = f"{count} drawing{'' if count == 1 else 's'} ({_megabytes(entry.folder)})"
+    of = f" of {len(takes)} takes" if len(takes) > 1 else ""
+    drawings = f"{count} drawing{'' if count == 1 else 's'}{of} ({_megabytes(entry.folder)})"
     when = f"after {days} day{'' if days == 1 else 's'}" if days else "when a file is opened next"
     told = [f"{drawings} move to the folder “{REMOVED_FOLDER}” and are deleted for good {when}."]
     scene = find_scene(entry)
     if scene is None:
         told.append("Its file is not open: what shows the drawings there will be empty then.")
-    elif names := results.pictures(scene, entry.job):
-        told.append(f"{', '.join(f'“{name}”' for name in names)} leaves the scene.")
+    elif names := [f"“{name}”" for take in takes for name in results.pictures(scene, take.job)]:
+        told.append(f"{', '.join(names)} {'leaves' if len(names) == 1 else 'leave'} the scene.")
     told.append("Your own drawings stay, and so do strokes that came of these.")
     return tuple(told)
 
@@ -44,21 +46,25 @@ def consequences(entry: Entry) -> tuple[str, ...]:
 def remove(entry: Entry) -> None:
     """Take a job that has ended off the list, its pictures out of the scene, and its folder into `removed/`.
 
-    Pushes no undo step: the caller does. Raises UserError when the folder cannot be moved; then all is as before.
+    entry: its first take; the others go along. Pushes no undo step: the caller does. Raises UserError when the
+    folder cannot be moved; then all is as before.
     """
-    if entry.busy:
+    takes = queue.takes(entry)
+    if any(take.busy for take in takes):
         raise UserError("job-busy", "This job waits or is being drawn.", "Cancel it first.")
-    if entry.folder.is_dir():
+    place = entry.folder
+    if place.is_dir():
         try:
-            entry.folder = job_folders.put_aside(entry.folder)
+            moved = job_folders.put_aside(place)
         except OSError as error:
-            sentence = f"The job folder “{entry.folder}” cannot be moved: {error.strerror or error}."
-            raise UserError("folder-busy", sentence, "Close what uses it, then try again.") from error
-        _removed[entry.folder] = entry
-    if scene := find_scene(entry):
-        results.remove_pictures(scene, entry.job)
-    thumbnails.forget(entry.folder)
-    queue.remove(entry)
+            raise _cannot_move(place, error) from error
+        job_folders.lead(takes, place, moved)
+        _removed[moved] = takes
+    for take in takes:
+        if scene := find_scene(take):
+            results.remove_pictures(scene, take.job)
+        queue.remove(take)
+    thumbnails.forget(place)
     listing.refresh()
 
 
@@ -67,15 +73,18 @@ def bring_back(folder: Path) -> None:
     try:
         place = job_folders.take_back(folder)
     except OSError as error:
-        sentence = f"The job folder “{folder}” cannot be moved: {error.strerror or error}."
-        raise UserError("folder-busy", sentence, "Close what uses it, then try again.") from error
-    entry = _removed.pop(folder, None)
-    if entry:
-        entry.folder = place
-        queue.adopt([entry])
-        listing.refresh()
-    else:
+        raise _cannot_move(folder, error) from error
+    takes = _removed.pop(folder, [])
+    job_folders.lead(takes, folder, place)
+    queue.adopt(takes)
+    listing.refresh()
+    if not takes:
         listing.look_for_old_jobs()
+
+
+def _cannot_move(folder: Path, error: OSError) -> UserError:
+    sentence = f"The job folder “{folder}” cannot be moved: {error.strerror or error}."
+    return UserError("folder-busy", sentence, "Close what uses it, then try again.", bad_input=False)
 
 
 def _megabytes(folder: Path) -> str:
@@ -86,9 +95,9 @@ def _megabytes(folder: Path) -> str:
 @persistent  # type: ignore[untyped-decorator]
 def _on_undo(*_: object) -> None:
     """Where undo has brought back what shows a removed job, bring the job back, too."""
-    for folder, entry in list(_removed.items()):
-        scene = find_scene(entry)
-        if scene and results.pictures(scene, entry.job):
+    for folder, takes in list(_removed.items()):
+        scene = find_scene(takes[0])
+        if scene and any(results.pictures(scene, take.job) for take in takes):
             try:
                 bring_back(folder)
             except UserError:

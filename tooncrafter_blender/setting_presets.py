@@ -11,6 +11,8 @@ from bl_ui.utils import PresetPanel
 #: The seed is a throw of the dice, not a way of working.
 _SETTINGS = (
     "engine",
+    "takes",
+    "vary",
     "exposure",
     "easing",
     "breakdowns",

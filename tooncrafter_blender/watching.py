@@ -10,7 +10,7 @@ import atexit
 import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..backend.errors import UserError
-from . import job_folders, listing, results
+from . import job_folders, listing, results, takes
 from .errand import errand
-from .home import find_scene, is_open
+from .home import find_object, find_scene, is_open
 from .jobs import Entry, State, queue
 from .progress import progress_text
 from .properties import look_of
@@ -97,11 +97,20 @@ def _scene(entry: Entry) -> bpy.types.Scene:
 
 
 def _put_up(entry: Entry, scene: bpy.types.Scene, prepared: results.Prepared) -> str:
-    names = results.put_up(scene, prepared, look_of(scene))
+    names = results.put_up(scene, _under_present_name(entry, prepared), look_of(scene))
     entry.shown_as = "" if prepared.how == "none" else prepared.how
+    takes.arrange(entry)
     if not names:
         return "The drawings are not shown any more; they stay in the job's folder."
     return f"Added {', '.join(f'“{name}”' for name in names)}."
+
+
+def _under_present_name(entry: Entry, prepared: results.Prepared) -> results.Prepared:
+    """Return the same for the object as it is called now; the job knows it by the name that it had then."""
+    obj = find_object(entry)
+    if obj is None:
+        return prepared
+    return replace(prepared, job=replace(prepared.job, source={**prepared.job.source, "object": obj.name}))
 
 
 def _tick() -> float | None:
@@ -128,8 +137,36 @@ def _tick() -> float | None:
     return _POLL_SECONDS
 
 
+def accept_frame(entry: Entry, frame: int) -> str:
+    """Make the traced drawing at a frame a key of the artist's; return what was done, in a sentence.
+
+    Pushes no undo step. Raises UserError before anything has changed.
+    """
+    scene, obj = _scene(entry), find_object(entry)
+    if obj is None:
+        sentence = f"The object “{entry.home.object}” of these drawings is not in the scene any more."
+        raise UserError("no-object", sentence, "Bring it back, then accept the drawing again.")
+    layer = results.accept(scene, obj, entry.job, entry.folder, frame)
+    takes.mark(entry, replace(entry.marks, accepted=tuple(sorted({*entry.marks.accepted, frame}))))
+    return f"The drawing at frame {frame} is a key on the layer “{layer}” now."
+
+
+def _accept(entry: Entry) -> None:
+    """Accept what waited for tracing, as one undo step."""
+    frames, entry.accepting = sorted(entry.accepting), set()
+    try:
+        done = [accept_frame(entry, frame) for frame in frames]
+    except UserError as error:
+        entry.hint = str(error)
+        return
+    entry.hint = " ".join(done)
+    _push_undo("Accept In-between as Key")
+
+
 def _arrive(entry: Entry) -> None:
     """Have the result of a finished job made ready, to be brought in when it is."""
+    if entry.accepting:
+        _accept(entry)
     if bpy.data.filepath and is_open(entry):
         job_folders.move_home(bpy.data.filepath)  # saved for the first time while it ran
     if entry.import_as == "none":
@@ -256,6 +293,7 @@ def _look_again(*_: object) -> None:
     for entry in queue.entries:
         scene = find_scene(entry)
         entry.shown_as = results.how_shown(scene, entry.job.id) if scene else ""
+        entry.stands_aside = results.stands_aside(scene, entry.job.id) if scene else False
 
 
 def register() -> None:

@@ -112,6 +112,24 @@ def test_frames_of_a_changed_job_are_moved_aside_never_lost(tmp_path: Path) -> N
     assert (tmp_path / "earlier/001/0002.png").read_bytes() == before["0002.png"]
 
 
+def test_pinned_drawings_keep_every_pixel_when_the_others_are_made_again(tmp_path: Path) -> None:
+    job = make_job(tmp_path, (1, 6, 9), guides=(3,))
+    run_job(tmp_path)
+    before = frames_of(tmp_path)
+    first, second = job.segments
+    changed = (replace(first, guides=(), pinned=(2, 4, 5)), replace(second, pinned=(7, 8)))
+    write_job(tmp_path, replace(job, segments=changed, settings=replace(job.settings, seed=1)))
+    result = run_job(tmp_path)
+    after = frames_of(tmp_path)
+    assert (result.made, result.kept) == (1, 5)
+    assert {name: after[name] for name in before if name != "0003.png"} == {
+        name: before[name] for name in before if name != "0003.png"
+    }
+    assert (tmp_path / "earlier" / "001" / "0003.png").read_bytes() == before["0003.png"]
+    (tmp_path / "frames" / "0004.png").unlink()
+    assert run_job(tmp_path).made == 1  # pinned, but it is not there
+
+
 def test_engines_see_the_keys_beyond_the_segment(tmp_path: Path) -> None:
     make_job(tmp_path, (1, 5, 7))
     engine = ScriptedEngine()

@@ -82,6 +82,7 @@ def test_settings_that_are_not_told_take_their_defaults() -> None:
         (["segments", 0, "spacing"], [0.5], "segments[0].spacing", "one position for each"),
         (["segments", 0, "spacing"], [0.5, 0.4, 0.9], "segments[0].spacing", "rise strictly"),
         (["segments", 0, "spacing"], [0.0, 0.4, 0.9], "segments[0].spacing", "rise strictly"),
+        (["segments", 0, "pinned"], [7], "segments[0].pinned", "among the wanted"),
         (["settings", "seed"], -1, "settings.seed", "from 0"),
         (["settings", "preset"], "turbo", "settings.preset", "quick"),
         (["settings", "wings"], 2, "settings.wings", "not a setting"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 import bpy
@@ -78,6 +79,36 @@ def write_job(
         _write_pictures(_Source(scene, obj, size, capture.whole_scene), segments, folder, report)
         job.write_job(folder, made)
     return made
+
+
+def write_guides(
+    scene: bpy.types.Scene, obj: bpy.types.Object, frames: Sequence[int], folder: Path, size: tuple[int, int]
+) -> tuple[job.Picture, ...]:
+    """Capture the guides at these frames into the folder of a job that exists, beside those that are there.
+
+    size: of the job's canvas in pixels. Raises UserError("folder-not-writable") and those of `write_job`.
+    """
+    _refuse_what_is_not_seen(scene, obj)
+    _refuse_without_camera(scene)
+    refuse_while_rendering()
+    source = _Source(scene, obj, size, whole_scene=False)
+    written = []
+    try:
+        (folder / job.GUIDES_FOLDER).mkdir(exist_ok=True)
+        for frame in frames:
+            name = _free_name(folder / job.GUIDES_FOLDER, frame)
+            png.write(folder / job.GUIDES_FOLDER / name, _guide_picture(source, frame))
+            written.append(job.Picture(frame, f"{job.GUIDES_FOLDER}/{name}"))
+    except OSError as error:
+        raise job.folder_refused(folder, error) from error
+    return tuple(written)
+
+
+def _free_name(folder: Path, frame: int) -> str:
+    """Return a name that no picture has: drawings that exist were made from the one of that name."""
+    plain = job.picture_name(frame)
+    numbered = (f"{Path(plain).stem}-{number}.png" for number in count(2))
+    return next(name for name in chain([plain], numbered) if not (folder / name).exists())
 
 
 def picture_size(scene: bpy.types.Scene, width: int | None) -> tuple[int, int]:

@@ -9,16 +9,33 @@ import bpy
 
 from ...backend.errors import UserError
 from ...backend.job import Job
-from .reference import Look, add_references, references, remove_references, restyle
+from .accepting import accept
+from .reference import (
+    Look,
+    add_references,
+    is_beside,
+    references,
+    remove_references,
+    restyle,
+    stand_beside,
+)
 from .shown import Shown, runs, show
 from .strip import add_strips, remove_strips, strips
-from .strokes import Traced, add_strokes, hide_strokes, read_drawings, strokes_are_shown
+from .strokes import (
+    Traced,
+    add_strokes,
+    hide_strokes,
+    read_drawings,
+    show_strokes,
+    strokes_are_shown,
+)
 from .traced_layers import has_traced_layers, let_held_keys_step_back
 
 __all__ = [
     "HOW",
     "Look",
     "Prepared",
+    "accept",
     "has_traced_layers",
     "how_shown",
     "import_result",
@@ -29,6 +46,9 @@ __all__ = [
     "remove_pictures",
     "restyle",
     "show",
+    "stand",
+    "stands_aside",
+    "take_down",
 ]
 
 #: Ways that a result comes in.
@@ -99,6 +119,31 @@ def how_shown(scene: bpy.types.Scene, job_id: str) -> str:
     if references(scene, job_id):
         return "reference"
     return "strokes" if strokes_are_shown(scene, job_id) else ""
+
+
+def take_down(scene: bpy.types.Scene, job: Job) -> None:
+    """Take what shows the job out of the scene; strokes are only hidden. Pushes no undo step."""
+    remove_pictures(scene, job)
+    hide_strokes(scene, job)
+
+
+def stand(scene: bpy.types.Scene, job: Job, how: str, slot: int) -> None:
+    """Have what shows the job stand where it is looked at (slot 0), or aside, so that another take is looked at.
+
+    how: in which way it is shown. References stand beside the camera's frame in the order of their slots; strips
+    are muted, strokes hidden.
+    """
+    stand_beside(scene, job.id, slot)
+    for strip in strips(scene, job.id):
+        strip.mute = slot > 0
+    if how == "strokes":
+        show_strokes(scene, job, slot == 0)
+
+
+def stands_aside(scene: bpy.types.Scene, job_id: str) -> bool:
+    """Tell whether what shows the job in `scene` stands aside."""
+    shown = strips(scene, job_id)
+    return any(strip.mute for strip in shown) or is_beside(scene, job_id)
 
 
 def pictures(scene: bpy.types.Scene, job: Job) -> tuple[str, ...]:

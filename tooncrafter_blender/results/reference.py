@@ -21,6 +21,8 @@ from .mark import mark, marked
 from .shown import Run, Shown
 
 _FACTS = "inbetween_reference"
+#: Where an image stands: 0 in the camera's frame, else so many frames to the right of it, each with a gap.
+_SLOT, _BESIDE = "inbetween_slot", 1.04
 #: Which of the pictures of a reference an empty shows.
 _LAYER = "inbetween_layer"
 #: Each neighbour is so much fainter than the one nearer to the current frame,
@@ -99,6 +101,23 @@ def remove_references(scene: bpy.types.Scene, job: Job) -> None:
             bpy.data.images.remove(image)
 
 
+def stand_beside(scene: bpy.types.Scene, job_id: str, slot: int) -> None:
+    """Have the references of the job stand in the camera's frame (slot 0) or so many frames to the right of it."""
+    for image in references(scene, job_id):
+        cast(Any, image)[_SLOT] = slot
+        facts = _facts(image)
+        for empty in _empties(scene, image):
+            _stand_empty(empty, facts, slot)
+        for camera in _cameras(scene):
+            for background in _backgrounds(camera, image):
+                background.offset = (slot * _BESIDE, 0.0)
+
+
+def is_beside(scene: bpy.types.Scene, job_id: str) -> bool:
+    """Tell whether the references of the job stand beside the camera's frame."""
+    return any(_slot(image) > 0 for image in references(scene, job_id))
+
+
 def references(scene: bpy.types.Scene, job_id: str | None = None) -> list[bpy.types.Image]:
     """Return the images that are references of the job, or of any, in the scene."""
     images = [image for image in bpy.data.images if cast(Any, image).get(_FACTS) and _standing(scene, image)]
@@ -140,6 +159,17 @@ def _load(scene: bpy.types.Scene, job: Job, shown: Shown, run: Run) -> bpy.types
     cast(Any, image)[_FACTS] = json.dumps(asdict(facts))
     mark(image, job.id)
     return image
+
+
+def _slot(image: bpy.types.Image) -> int:
+    return int(cast(Any, image).get(_SLOT, 0))
+
+
+def _stand_empty(empty: bpy.types.Object, facts: _Facts, slot: int) -> None:
+    """Move an empty from the slot where it stands to another; a move of the artist's stays in it."""
+    width = empty.scale.x * facts.width / max(facts.width, facts.height)
+    empty.location.x += (slot - int(cast(Any, empty).get(_SLOT, 0))) * width * _BESIDE
+    cast(Any, empty)[_SLOT] = slot
 
 
 def _facts(image: bpy.types.Image) -> _Facts:
@@ -222,6 +252,7 @@ def _new_empty(scene: bpy.types.Scene, image: bpy.types.Image, facts: _Facts, la
     _show_during(empty, first, last, scene.frame_current)
     mark(empty, cast(Any, image)["inbetween_job"])
     cast(Any, empty)[_LAYER] = 2 * layer.depth - (layer.shift > 0)
+    _stand_empty(empty, facts, _slot(image))
     return empty
 
 
@@ -310,5 +341,6 @@ def _new_background(
     background.image = image
     background.frame_method = "STRETCH"  # the picture was captured through this frame
     background.show_expanded = False
+    background.offset = (_slot(image) * _BESIDE, 0.0)
     _play(background.image_user, scene, facts, layer)
     return background

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import bpy
 import numpy as np
@@ -47,7 +47,12 @@ def read_drawings(job: Job, folder: Path) -> tuple[Traced, ...]:
             f"The job folder “{folder}” holds no strokes yet.",
             "Choose to show it as strokes and retry the job: its drawings are kept and only traced.",
         )
-    return tuple(_gather(read_drawing(folder, frame)) for frame in frames)
+    return tuple(read_traced(folder, frame) for frame in frames)
+
+
+def read_traced(folder: Path, frame: int) -> Traced:
+    """Return the traced drawing at a frame, ready to be written. Raises what `read_drawing` raises."""
+    return _gather(read_drawing(folder, frame))
 
 
 def add_strokes(scene: bpy.types.Scene, job: Job, drawings: Sequence[Traced]) -> tuple[str, ...]:
@@ -64,18 +69,30 @@ def add_strokes(scene: bpy.types.Scene, job: Job, drawings: Sequence[Traced]) ->
         layer = _new_layer(obj, job)
     layer.hide = False
     changed = [drawing for drawing in drawings if before.get(drawing.frame) != drawing.source]
-    materials = Materials(obj)
     keys = {key.frame_number for key in layer.frames}
-    for drawing, easel in zip(changed, _easels(scene, obj, layer, [one.frame for one in changed]), strict=True):
+    for drawing in changed:
         if drawing.frame in keys:
             layer.frames.remove(drawing.frame)
-        key = layer.frames.new(drawing.frame)
-        key.keyframe_type = "GENERATED"
-        assert key.drawing
-        _draw(key.drawing, drawing, easel, materials)
+    draw_on(scene, obj, layer, changed, "GENERATED")
     remember_sources(obj, job.id, {drawing.frame: drawing.source for drawing in drawings})
     let_held_keys_step_back(obj)
     return (layer.name,)
+
+
+def draw_on(
+    scene: bpy.types.Scene,
+    obj: bpy.types.Object,
+    layer: bpy.types.GreasePencilLayer,
+    drawings: Sequence[Traced],
+    kind: Literal["KEYFRAME", "GENERATED"],
+) -> None:
+    """Draw on a layer of the object, each drawing at a key of its own, where the layer has none yet."""
+    materials = Materials(obj)
+    for drawing, easel in zip(drawings, _easels(scene, obj, layer, [one.frame for one in drawings]), strict=True):
+        key = layer.frames.new(drawing.frame)
+        key.keyframe_type = kind
+        assert key.drawing
+        _draw(key.drawing, drawing, easel, materials)
 
 
 def strokes_are_shown(scene: bpy.types.Scene, job_id: str) -> bool:
@@ -86,10 +103,15 @@ def strokes_are_shown(scene: bpy.types.Scene, job_id: str) -> bool:
 
 def hide_strokes(scene: bpy.types.Scene, job: Job) -> None:
     """Hide the layers that show the job, on which the artist may have drawn, and bring back what stepped back."""
+    show_strokes(scene, job, False)
+
+
+def show_strokes(scene: bpy.types.Scene, job: Job, shown: bool) -> None:
+    """Show or hide the layers that show the job, and have what is held under them step back or come back."""
     for obj in scene.objects:
-        if grease_pencil.is_grease_pencil(obj) and (shown := traced_layers(obj, job.id)):
-            for layer in shown:
-                layer.hide = True
+        if grease_pencil.is_grease_pencil(obj) and (layers := traced_layers(obj, job.id)):
+            for layer in layers:
+                layer.hide = not shown
             let_held_keys_step_back(obj)
 
 
