@@ -100,7 +100,17 @@ class INBETWEEN_OT_recall_takes(OnEntry, bpy.types.Operator):
         return DONE
 
 
-class _OnDrawing(OnEntry):
+class _OnTake(OnEntry):
+    """What the operators share that are about the take that is looked at."""
+
+    @classmethod
+    def default_entry(cls) -> Entry | None:
+        """Return the take that is looked at of the job that is chosen in the list."""
+        chosen = listing.chosen_entry()
+        return takes.previewed(chosen) if chosen else None
+
+
+class _OnDrawing(_OnTake):
     """What the operators on the drawing at the current frame share."""
 
     @classmethod
@@ -120,7 +130,7 @@ class INBETWEEN_OT_mark_bad(_OnDrawing, bpy.types.Operator):
 
     bl_idname = "inbetween.mark_bad"
     bl_label = "Mark In-between as Bad"
-    bl_options = {"INTERNAL"}
+    bl_options = {"REGISTER"}
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Mark it, or take the mark away."""
@@ -132,13 +142,13 @@ class INBETWEEN_OT_mark_bad(_OnDrawing, bpy.types.Operator):
         return DONE
 
 
-class INBETWEEN_OT_redo(OnEntry, bpy.types.Operator):
+class INBETWEEN_OT_redo(_OnTake, bpy.types.Operator):
     """Draw only the bad drawings again, with the guides that are there now; all others keep every pixel. \
 Draw a guide at a bad frame first to say what is wrong"""
 
     bl_idname = "inbetween.redo"
     bl_label = "Redo Bad In-betweens"
-    bl_options = {"INTERNAL"}
+    bl_options = {"REGISTER"}
 
     @classmethod
     def why_not(cls, entry: Entry) -> str:
@@ -167,7 +177,7 @@ From then on the segment is split there"""
 
     bl_idname = "inbetween.accept"
     bl_label = "Accept In-between as Key"
-    bl_options = {"INTERNAL", "UNDO"}
+    bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Do it now, or have the drawing traced first."""
@@ -186,12 +196,6 @@ From then on the segment is split there"""
             return refuse(self, error)
         watching.redraw()
         return DONE
-
-
-def chosen_take() -> Entry | None:
-    """Return the take that is previewed of the job that is chosen in the list."""
-    chosen = listing.chosen_entry()
-    return takes.previewed(chosen) if chosen else None
 
 
 register, unregister = bpy.utils.register_classes_factory(

@@ -42,7 +42,7 @@ _ENGINE_NAMES = {name: label for name, label, _ in ENGINE_CHOICES}
 _MOST_WARNINGS = 4
 _ROWS = 3
 #: Size of the key pictures under the list, in rows of text.
-_PICTURE_ROWS = 5.0
+_PICTURE_ROWS = 3.4
 
 
 class INBETWEEN_UL_jobs(bpy.types.UIList):

@@ -80,12 +80,21 @@ class OnEntry:
         """Return why this cannot be done with the job now, "" when it can."""
         return ""
 
+    @classmethod
+    def default_entry(cls) -> Entry | None:
+        """Return the job that is meant when none is named: the one that is chosen in the list."""
+        return listing.chosen_entry()
+
     @property
     def entry(self) -> Entry | None:
-        """The job that the button belongs to, None when it has left the list or is not in the state for it."""
+        """The job that the button belongs to. None, after saying why, when this cannot be done with it."""
         row = getattr(bpy.context, "inbetween_row", None)
-        entry = queue.find(self.job or (row.job if row else ""))
-        return entry if entry and not self.why_not(entry) else None
+        named = self.job or (row.job if row else "")
+        found = queue.find(named) if named else self.default_entry()
+        reason = self.why_not(found) if found else "There is no such job in the list."
+        if reason:
+            self.report({"WARNING"}, reason)  # type: ignore[attr-defined]
+        return None if reason else found
 
 
 class INBETWEEN_OT_cancel(OnEntry, bpy.types.Operator):
@@ -93,7 +102,7 @@ class INBETWEEN_OT_cancel(OnEntry, bpy.types.Operator):
 
     bl_idname = "inbetween.cancel"
     bl_label = "Cancel In-betweens"
-    bl_options = {"INTERNAL"}
+    bl_options = {"REGISTER"}
 
     @classmethod
     def why_not(cls, entry: Entry) -> str:
@@ -116,7 +125,7 @@ class INBETWEEN_OT_retry(OnEntry, bpy.types.Operator):
 
     bl_idname = "inbetween.retry"
     bl_label = "Retry In-betweens"
-    bl_options = {"INTERNAL"}
+    bl_options = {"REGISTER"}
 
     @classmethod
     def why_not(cls, entry: Entry) -> str:
@@ -182,7 +191,7 @@ class INBETWEEN_OT_open_folder(OnEntry, bpy.types.Operator):
 
     bl_idname = "inbetween.open_folder"
     bl_label = "Open Folder of In-betweens"
-    bl_options = {"INTERNAL"}
+    bl_options = {"REGISTER"}
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Open the system's file browser."""
@@ -227,7 +236,7 @@ class INBETWEEN_OT_remove(OnEntry, bpy.types.Operator):
 
     bl_idname = "inbetween.remove"
     bl_label = "Remove In-betweens"
-    bl_options = {"INTERNAL", "UNDO"}
+    bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def why_not(cls, entry: Entry) -> str:

@@ -9,6 +9,7 @@ import bpy
 from ..backend.job import Easing
 from . import charts, grease_pencil
 from .chart_view import ticks
+from .first_run import draw_first_run
 from .jobs import State, queue
 from .operators import INBETWEEN_OT_generate
 from .properties import choice_of, scene_in, settings_of
@@ -55,6 +56,7 @@ class INBETWEEN_PT_main(Tab, bpy.types.Panel):
         for entry in queue.entries:
             if entry.state is State.RUNNING:
                 draw_progress(layout, entry)
+        draw_first_run(layout, context)
         chosen = settings_of(scene_in(context))
         properties_of(layout).prop(chosen, "engine")
         if obstacle := queue.obstacles.get(chosen.engine):
@@ -149,7 +151,10 @@ class INBETWEEN_PT_result(Tab, bpy.types.Panel):
         column = properties_of(self.layout)
         column.prop(chosen, "import_as")
         if chosen.import_as == "reference":
-            draw_reference_look(column.column(), chosen)
+            header, body = self.layout.panel("INBETWEEN_reference_look", default_closed=True)
+            header.label(text="Reference")
+            if body:
+                draw_reference_look(properties_of(body), chosen)
 
 
 def _prospect(context: bpy.types.Context) -> Prospect:

@@ -11,6 +11,7 @@ from ..backend.errors import UserError
 from . import environment, preferences
 from .installing import INBETWEEN_OT_copy_report, INBETWEEN_OT_install, INBETWEEN_OT_remove_level
 from .jobs import queue
+from .keymap import draw_keymap
 from .setup_view import ALLOW_ONLINE, draw_setup
 from .weights_page import draw_weights
 from .wrapped_text import draw_text
@@ -28,7 +29,11 @@ def draw(page: bpy.types.AddonPreferences, layout: bpy.types.UILayout, context: 
     column.prop(page, "default_engine")
     column.prop(page, "backend_python", placeholder="Private environment")
     column.prop(page, "jobs_folder", placeholder="Beside the .blend file")
-    column.prop(page, "keep_days", text="Keep Removed Jobs for Days")
+    column.prop(page, "keep_days", text="Keep Removed Jobs")
+    header, body = layout.panel("INBETWEEN_keymap", default_closed=True)
+    header.label(text="Keymap")
+    if body:
+        draw_keymap(body, context)
     layout.operator(INBETWEEN_OT_copy_report.bl_idname, icon="COPYDOWN")
 
 

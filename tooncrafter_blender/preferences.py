@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import bpy
-from bpy.props import EnumProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from ..backend.engines import ENGINES
 from ..backend.environment.torch_builds import LABELS, TorchBuild
@@ -26,6 +26,7 @@ class Preferences:
     jobs_folder: where jobs are kept, "" for beside the .blend file. torch_build: a `TorchBuild`.
     weights_mirror: address to fetch the model from, "" for where its authors published it.
     default_engine: the engine of scenes for which none was chosen. keep_days: how long removed jobs are kept.
+    told_about_engines: whether the person was told about the other engine.
     """
 
     backend_python: str = ""
@@ -34,15 +35,21 @@ class Preferences:
     weights_mirror: str = ""
     default_engine: str = "draft"
     keep_days: int = 14
+    told_about_engines: bool = False
+
+
+def page() -> InbetweenPreferences | None:
+    """Return the preferences to be changed, None when the add-on runs without an entry in them (`--addons`)."""
+    assert bpy.context.preferences
+    addon = bpy.context.preferences.addons.get(EXTENSION)
+    return cast(InbetweenPreferences, addon.preferences) if addon and addon.preferences else None
 
 
 def current() -> Preferences:
-    """Return the preferences, or the defaults when the add-on runs without an entry in them (`--addons`)."""
-    assert bpy.context.preferences
-    addon = bpy.context.preferences.addons.get(EXTENSION)
-    if addon is None or addon.preferences is None:
+    """Return the preferences, or the defaults when there are none."""
+    chosen = page()
+    if chosen is None:
         return Preferences()
-    chosen = addon.preferences
     return Preferences(
         chosen.backend_python,
         chosen.jobs_folder,
@@ -50,6 +57,7 @@ def current() -> Preferences:
         chosen.weights_mirror,
         chosen.default_engine,
         chosen.keep_days,
+        chosen.told_about_engines,
     )
 
 
@@ -65,6 +73,7 @@ class InbetweenPreferences(bpy.types.AddonPreferences):
         weights_mirror: str
         default_engine: str
         keep_days: int
+        told_about_engines: bool
     else:
         backend_python: StringProperty(
             name="Backend Python",
@@ -96,12 +105,17 @@ class InbetweenPreferences(bpy.types.AddonPreferences):
         )
         keep_days: IntProperty(
             name="Keep Removed Jobs",
-            description="Days until the folder of a removed job is deleted for good. "
-            "Jobs in the list are never deleted",
+            description="Days until the folder of a removed job is deleted for good; "
+            "0: when a file is opened next. Jobs in the list are never deleted",
             default=Preferences.keep_days,
             min=0,
             max=3650,
             soft_max=90,
+        )
+        told_about_engines: BoolProperty(
+            name="Told About Engines",
+            description="Whether it has been told how to get the ToonCrafter engine",
+            options={"HIDDEN"},
         )
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -290,10 +290,22 @@ def test_an_accepted_drawing_is_a_key_on_the_artists_own_layer_and_splits_the_se
     key = next(key for key in layer.frames if key.frame_number == 3)
     assert key.keyframe_type == "KEYFRAME" and len(key.drawing.curve_offsets) > 1
     assert entry.marks.accepted == (3,)
+    assert not key.select
     for frame, expected in ((2, (1, 3)), (4, (3, 5))):
         saved.frame_set(frame)
         (span,) = keyframes.find_spans(obj, saved).spans
         assert (span.start, span.end) == expected
+
+
+def test_between_selected_keys_an_accepted_one_is_selected_or_it_would_be_drawn_over(
+    saved: bpy.types.Scene,
+) -> None:
+    obj, entry = traced(saved)
+    for key in obj.data.layers["Lines"].frames:
+        key.select = True
+    saved.frame_set(3)
+    bpy.ops.inbetween.accept(job=entry.job.id)
+    assert [(span.start, span.end) for span in keyframes.find_spans(obj, saved).spans] == [(1, 3), (3, 5)]
 
 
 def test_a_drawing_that_is_not_traced_yet_is_traced_and_then_accepted(saved: bpy.types.Scene) -> None:

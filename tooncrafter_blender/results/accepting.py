@@ -47,6 +47,9 @@ def accept(scene: bpy.types.Scene, obj: bpy.types.Object, job: Job, folder: Path
             layer.frames.new(frame)
     _go_on_after(target, segment)
     draw_on(scene, obj, target, [drawing], "KEYFRAME")
+    # Were the keys around it selected without it, it would be drawn over instead of splitting them.
+    ends = [key for key in target.frames if key.frame_number in (segment.start.frame, segment.end.frame)]
+    next(key for key in target.frames if key.frame_number == frame).select = any(key.select for key in ends)
     for layer in traced_layers(obj, job.id):
         _empty_at(layer, frame)
     let_held_keys_step_back(obj)
