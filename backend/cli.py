@@ -23,6 +23,7 @@ from .engines import (
 )
 from .errors import Cancelled, UserError
 from .job import Easing, Settings
+from .smooth_command import add_smooth_command
 from .weights_command import add_weights_command
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     batch.add_argument("--strokes", action="store_true", help="also trace the drawings into strokes")
     batch.add_argument("--json", action="store_true", help="one JSON event a line instead of progress bars")
     batch.set_defaults(command=_batch)
+
+    _add_engine_options(add_smooth_command(commands))
 
     trace = commands.add_parser("trace", help="turn a job's drawings into strokes", allow_abbrev=False)
     trace.add_argument("folder", type=Path, metavar="JOBDIR")

@@ -53,6 +53,19 @@ class Scene:
 
 def make_clip(kind: str, seed: int, size: tuple[int, int] = (512, 320)) -> Clip:
     """Draw a clip. kind: one of KINDS. size: (width, height). The same seed draws the same pixels."""
+    scene, random = make_scene(kind, seed, size)
+    times = np.linspace(0, 1, FRAMES)
+    if kind == "pan":
+        texture = ground_texture(random, scene)
+        frames = [_pan(scene, texture, float(t)) for t in times]
+    else:
+        backdrop = (206, 224, 240) if kind == "crossing" else None
+        frames = [rasterize(KINDS[kind](scene, float(t)), size, backdrop) for t in times]
+    return Clip(kind, seed, np.stack(frames))
+
+
+def make_scene(kind: str, seed: int, size: tuple[int, int]) -> tuple[Scene, np.random.Generator]:
+    """Return what a clip keeps the same on all frames, and the generator for what else it needs."""
     random = np.random.default_rng([list(KINDS).index(kind), seed, 7])
     scene = Scene(
         width=size[0], height=size[1], unit=size[1] * 0.1 * (1 + 0.2 * random.random()),
@@ -60,14 +73,7 @@ def make_clip(kind: str, seed: int, size: tuple[int, int] = (512, 320)) -> Clip:
         palette=_palette(random), other_palette=_palette(random),
         arms=(0.5 + 0.3 * random.random(), -0.5 - 0.3 * random.random()), phase=random.random(),
     )  # fmt: skip
-    times = np.linspace(0, 1, FRAMES)
-    if kind == "pan":
-        texture = _texture(random, scene)
-        frames = [_pan(scene, texture, float(t)) for t in times]
-    else:
-        backdrop = (206, 224, 240) if kind == "crossing" else None
-        frames = [rasterize(KINDS[kind](scene, float(t)), size, backdrop) for t in times]
-    return Clip(kind, seed, np.stack(frames))
+    return scene, random
 
 
 def _palette(random: np.random.Generator) -> list[Colour]:
@@ -181,7 +187,7 @@ def _zoom(s: Scene, t: float) -> list[Shape]:
     return s.figure(0.03 * t, _between(0.42, 0.35, t), size=0.85 * 1.6**t)
 
 
-def _texture(random: np.random.Generator, scene: Scene) -> NDArray[Any]:
+def ground_texture(random: np.random.Generator, scene: Scene) -> NDArray[Any]:
     """Cloudy ground with stones, wider than the picture."""
     width, height = int(scene.width * 1.3), scene.height
     cloud = np.zeros((height, width), np.float32)

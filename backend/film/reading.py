@@ -1,0 +1,206 @@
+"""Movies in any container that FFmpeg reads, and folders of pictures, read frame by frame."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from ..pictures import picture_size, read_picture
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+#: Endings of movies that are written; any movie that FFmpeg knows is read.
+MOVIE_ENDINGS = (".mp4", ".mov", ".mkv", ".webm")
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".tga")
+
+#: The rates that films have; a stated one nearer than this is meant.
+_LEAST_RATE, _MOST_RATE = Fraction(1), Fraction(1000)
+_FINEST_RATE = 1001
+#: FFmpeg's number for a colour matrix that is not stated, and from how many rows on it is then that of HD.
+_UNSAID_MATRIX = 2
+_HD_ROWS = 720
+#: A damaged stream: after so many packets in a row that cannot be decoded it counts as over.
+_MOST_DAMAGED = 200
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film that can be read from its beginning as often as wanted, one frame in memory at a time.
+
+    size: (width, height) in pixels. rate: frames per second. count: number of frames, 0 while not known.
+    sound: whether it has any. stamp: changes when the file or the folder does.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    rate: Fraction
+    count: int
+    sound: bool
+    stamp: str
+    pictures: tuple[Path, ...] = ()
+
+    def frames(self) -> Iterator[NDArray[np.uint8]]:
+        """Yield every frame, (height, width, 4) uint8 straight RGBA, at an even rate.
+
+        A frame that a movie leaves out is held, one that comes too early is left out, and one that is damaged is
+        held over by the frame before it. Raises UserError("film-unreadable") when nothing can be read.
+        """
+        return self._pictures() if self.pictures else _movie_frames(self)
+
+    def _pictures(self) -> Iterator[NDArray[np.uint8]]:
+        for path in self.pictures:
+            picture = read_picture(path)
+            if picture.shape[1::-1] != self.size:
+                raise UserError(
+                    "picture-size",
+                    f"“{path}” is {picture.shape[1]} × {picture.shape[0]} pixels, "
+                    f"the first picture {self.size[0]} × {self.size[1]}.",
+                    "Make all pictures the same size.",
+                )
+            yield np.rint(picture * 255).astype(np.uint8)
+
+
+def open_film(path: Path, rate: Fraction | None = None) -> Film:
+    """Look at a movie file or a folder of pictures.
+
+    rate: frames per second of the pictures, which do not say it (default 24); for a movie, instead of its own.
+    Raises UserError: "film-missing", "film-unreadable", "film-empty", "film-needs-av".
+    """
+    if path.is_dir():
+        return _open_pictures(path, rate or Fraction(24))
+    if not path.is_file():
+        raise UserError("film-missing", f"There is no movie and no folder “{path}”.", "Choose another one.")
+    return _open_movie(path, rate)
+
+
+def _open_pictures(folder: Path, rate: Fraction) -> Film:
+    paths = sorted(
+        (
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in PICTURE_ENDINGS and not path.name.startswith(".")
+        ),
+        key=_by_number,
+    )
+    if not paths:
+        raise UserError(
+            "film-empty", f"There are no pictures in “{folder}”.", "Choose a folder of numbered pictures."
+        )
+    digest = hashlib.sha256()
+    for path in paths:
+        facts = path.stat()
+        digest.update(f"{path.name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+    return Film(folder, picture_size(paths[0]), rate, len(paths), False, digest.hexdigest(), tuple(paths))
+
+
+def _by_number(path: Path) -> list[int | str]:
+    """Sort key: frame 9 comes before frame 10 however they are padded."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
+
+
+def _open_movie(path: Path, rate: Fraction | None) -> Film:
+    facts = path.stat()
+    stamp = hashlib.sha256(f"{facts.st_size}\0{facts.st_mtime_ns}".encode()).hexdigest()
+    with _opened(path) as container:
+        stream = _picture_stream(container, path)
+        stated = rate or stream.average_rate or stream.guessed_rate or Fraction(24)
+        stated = min(max(Fraction(stated).limit_denominator(_FINEST_RATE), _LEAST_RATE), _MOST_RATE)
+        size = stream.codec_context.width, stream.codec_context.height
+        return Film(path, size, stated, int(stream.frames or 0), bool(container.streams.audio), stamp)
+
+
+def _opened(path: Path) -> InputContainer:
+    try:
+        import av
+    except ImportError as error:
+        raise UserError(
+            "film-needs-av",
+            "Reading movies needs PyAV.",
+            "Install it in the drawing environment: pip install 'tooncrafter-blender[film]'",
+        ) from error
+    try:
+        return av.open(str(path))
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise _unreadable(path, str(error)) from error
+
+
+def _unreadable(path: Path, reason: str) -> UserError:
+    return UserError(
+        "film-unreadable",
+        f"The movie “{path}” cannot be read: {reason[:200]}.",
+        "Choose another movie, or convert it.",
+    )
+
+
+def _picture_stream(container: InputContainer, path: Path) -> VideoStream:
+    if not container.streams.video:
+        raise _unreadable(path, "it has no pictures")
+    stream = container.streams.video[0]
+    if not stream.codec_context or not stream.codec_context.width:
+        raise _unreadable(path, "its pictures have no size")
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def _movie_frames(film: Film) -> Iterator[NDArray[np.uint8]]:
+    with _opened(film.path) as container:
+        stream = _picture_stream(container, film.path)
+        begin: float | None = None
+        due = 0
+        held: NDArray[np.uint8] | None = None
+        for frame in _decoded(container, stream):
+            time = float(frame.time) if frame.time is not None else due / float(film.rate)
+            begin = time if begin is None else begin
+            place = round((time - begin) * float(film.rate))
+            picture = _pixels(frame, film.size)
+            while held is not None and due < place:
+                yield held
+                due += 1
+            if place < due and held is not None:
+                held = picture  # too early for a place of its own: it stands for the next one
+                continue
+            yield picture
+            held, due = picture, due + 1
+        if held is None:
+            raise _unreadable(film.path, "there is no picture in it")
+
+
+def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[Any]:
+    """Yield the frames that can be decoded, in the order in which they are shown."""
+    import av
+
+    damaged = 0
+    packets = container.demux(stream)
+    while damaged < _MOST_DAMAGED:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except av.FFmpegError:
+            return  # a file that was cut off: what came before is kept
+        try:
+            yield from packet.decode()
+            damaged = 0
+        except av.FFmpegError:
+            damaged += 1
+
+
+def _pixels(frame: Any, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Convert by the frame's own matrix; what does not say it is taken as its size suggests, as players do."""
+    from av.video.reformatter import Colorspace
+
+    unsaid = int(frame.colorspace) == _UNSAID_MATRIX
+    matrix = (Colorspace.ITU709 if frame.height >= _HD_ROWS else Colorspace.ITU601) if unsaid else None
+    converted = frame.reformat(width=size[0], height=size[1], format="rgba", src_colorspace=matrix)
+    return np.ascontiguousarray(converted.to_ndarray(), np.uint8)

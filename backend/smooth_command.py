@@ -1,0 +1,147 @@
+"""`tooncrafter smooth FILM -o OUT`: make a film's movement smoother."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .engines import ENGINES
+from .errors import UserError
+from .job import Settings
+
+
+def add_smooth_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Add the command; returns its parser, for the options that engines share."""
+    command = commands.add_parser(
+        "smooth",
+        help="draw between the drawings of a movie",
+        description="Draw between the drawings of a film, never across a cut. Run again, it goes on where it was.",
+        allow_abbrev=False,
+    )
+    command.add_argument("film", type=Path, metavar="FILM", help="a movie, or a folder of numbered pictures")
+    command.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        required=True,
+        metavar="OUT",
+        help=".mp4, .mov, .mkv, .webm, or a folder for pictures",
+    )
+    command.add_argument(
+        "--fps", default="x2", metavar="RATE", help="48, 23.976, 30000/1001, or x2 (default), x3, …"
+    )
+    command.add_argument("--source-fps", metavar="RATE", help="rate of a folder of pictures (default 24)")
+    command.add_argument("--engine", choices=list(ENGINES), default="draft")
+    command.add_argument("--preset", choices=("quick", "balanced", "best"), default=Settings().preset)
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--prompt", default="")
+    command.add_argument("--overwrite", action="store_true", help="replace a film that is there")
+    command.add_argument("--keep-work", action="store_true", help="leave exposure sheet and jobs beside the result")
+    command.add_argument("--json", action="store_true", help="one JSON event a line instead of a progress bar")
+    command.set_defaults(command=_smooth)
+    return command
+
+
+def _smooth(options: argparse.Namespace) -> int:
+    from .smoothing import SmoothRequest, smooth
+
+    rate, factor = _rate(options.fps)
+    request = SmoothRequest(
+        source=options.film,
+        out=options.out,
+        rate=rate,
+        factor=factor,
+        source_rate=_rate(options.source_fps)[0] if options.source_fps else None,
+        engine=options.engine,
+        settings=Settings(seed=options.seed, prompt=options.prompt, preset=options.preset),
+        overwrite=options.overwrite,
+        keep_work=options.keep_work,
+    )
+    made = smooth(request, JsonWatch() if options.json else TerminalWatch())
+    if options.json:
+        facts = {"frames": made.frames, "shots": made.shots, "drawings": made.drawings, "drawn": made.drawn}
+        print(json.dumps({"event": "done", **facts}), flush=True)
+    else:
+        print(
+            f"{made.shots} shots, {made.drawings} drawings held for {made.held} further frames; "
+            f"{made.drawn} drawn anew. "
+            f"{made.frames} frames at {float(made.rate):g} a second in {options.out}"
+        )
+    return 0
+
+
+def _rate(text: str) -> tuple[Fraction | None, Fraction]:
+    """Return (frames per second, None when it is a factor) and the factor."""
+    match = re.fullmatch(r"(x?)(\d{1,6}(?:\.\d{1,6})?)(?:/(\d{1,6}))?", text.strip())
+    value = Fraction(match[2]) / Fraction(match[3] or 1) if match and match[3] != "0" else Fraction(0)
+    if not match or value <= 0:
+        raise UserError(
+            "rate-invalid", f"“{text}” is no frame rate; it must look like 48, 23.976, 30000/1001 or x2."
+        )
+    if match[1]:
+        return None, value
+    if match[3] is None and "." in match[2]:
+        # 23.976 and its kin are short for a whole number times 1000/1001.
+        exact = Fraction(round(value * 1001 / 1000) * 1000, 1001)
+        value = exact if abs(exact - value) < Fraction(1, 1000) else value
+    return value, Fraction(1)
+
+
+class TerminalWatch:
+    """A bar for each stage."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[None] | None = None
+
+    def stage(self, name: str, steps: int) -> None:
+        """Begin a bar."""
+        self._close()
+        self._bar = tqdm(total=steps or None, desc=name, unit="frame", file=sys.stderr, disable=None, leave=False)
+
+    def step(self, done: int) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.update(done - self._bar.n)
+
+    def note(self, sentence: str) -> None:
+        """Show the sentence above the bar."""
+        tqdm.write(f"Note: {sentence}", file=sys.stderr)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+class JsonWatch:
+    """One JSON object a line, at most ten a second."""
+
+    def __init__(self) -> None:
+        self._steps, self._began, self._told = 0, 0.0, 0.0
+
+    def stage(self, name: str, steps: int) -> None:
+        """Tell the stage."""
+        self._steps, self._began = steps, time.monotonic()
+        print(json.dumps({"event": "stage", "name": name, "of": steps}), flush=True)
+
+    def step(self, done: int) -> None:
+        """Tell how far it is and how long it still takes."""
+        now = time.monotonic()
+        if now - self._told < 0.1 and done != self._steps:
+            return
+        self._told = now
+        left = (now - self._began) * (self._steps - done) / done if done and self._steps else -1.0
+        print(
+            json.dumps({"event": "progress", "step": done, "of": self._steps, "seconds_left": round(left, 1)}),
+            flush=True,
+        )
+
+    def note(self, sentence: str) -> None:
+        """Tell the sentence."""
+        print(json.dumps({"event": "notice", "sentence": sentence}, ensure_ascii=False), flush=True)
