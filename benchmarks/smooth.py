@@ -2,8 +2,8 @@
 
     python benchmarks/smooth.py [--seeds 31,32,33] [--frames 120] [--grain 4] [--sheet PNG] [--long 1000]
 
-The detector was tuned on seeds 0 to 9; the default seeds are for judging only. The films (benchmarks/film_clips) are
-drawn on ones, twos and threes with held poses, cuts, pans on ones, gate weave and grain; every moment of them is
+The detector was tuned on seeds 0 to 9; the default seeds are for judging only. The films (benchmarks/film_clips)
+are drawn on ones, twos and threes with held poses, cuts, pans on ones, gate weave and grain; each moment of them is
 known. New frames are judged without grain against the true drawing at their time. `--long` smooths one film of so
 many frames and reports memory after a tenth of it and at its end.
 """
@@ -90,7 +90,7 @@ def judge_sheet(film: Film) -> tuple[list[int], list[int], int]:
 
 
 def judge_frames(film: Film, sheet: list[NDArray[np.uint8]]) -> tuple[float, float, int]:
-    """Return the mean PSNR of new frames and of frame blending at the same times, and equal neighbours that move."""
+    """Return the mean PSNR of new frames and of frame blending at their times, and equal neighbours that move."""
     with tempfile.TemporaryDirectory() as place:
         source, out = Path(place) / "film", Path(place) / "out"
         source.mkdir()
@@ -131,8 +131,8 @@ def long_film(frames: int) -> None:
         length = sum(1 for _ in open_film(Path(place) / "out.mp4").frames())
     early = watch.peaks[len(watch.peaks) // 10]
     print(
-        f"{film.frames} frames into {length}: {seconds:.0f} s, {made.drawn} drawn; peak memory {early:.0f} MB after a "
-        f"tenth of the steps, {watch.peaks[-1]:.0f} MB at the end (ratio {watch.peaks[-1] / early:.2f})"
+        f"{film.frames} frames into {length}: {seconds:.0f} s, {made.drawn} drawn; peak memory {early:.0f} MB "
+        f"after a tenth of the steps, {watch.peaks[-1]:.0f} MB at the end (ratio {watch.peaks[-1] / early:.2f})"
     )
 
 
@@ -151,9 +151,7 @@ def main() -> None:
         return
     pictures: list[NDArray[np.uint8]] = []
     total = wrong = missed = invented = cuts = 0
-    print(
-        f"{'film':>6} {'frames':>7} {'cuts':>5} {'missed':>7} {'invented':>9} {'held or new, wrong':>19} {'PSNR':>6} {'blend':>6}"
-    )
+    print("  film  frames  cuts  missed  invented  held or new, wrong   PSNR  blend")
     scores = []
     for seed in map(int, options.seeds.split(",")):
         film = make_film(seed, frames=options.frames, grain=options.grain)
@@ -166,9 +164,8 @@ def main() -> None:
         print(line, flush=True)
         total, wrong, cuts = total + film.frames, wrong + mistaken, cuts + len(film.cuts)
         missed, invented = missed + len(away), invented + len(extra)
-    print(
-        f"cuts respected {1 - missed / max(1, cuts):.1%}, invented {invented}; held or new told right {1 - wrong / total:.1%}"
-    )
+    respected, told = 1 - missed / max(1, cuts), 1 - wrong / total
+    print(f"cuts respected {respected:.1%}, invented {invented}; held or new told right {told:.1%}")
     if scores:
         ours, blended = np.mean(scores, axis=0)
         print(f"new frames {ours:.1f} dB, frame blending {blended:.1f} dB: {ours - blended:+.1f} dB")

@@ -101,14 +101,15 @@ def write_sound(path: Path, sound: Sound) -> None:
 
 def _picture_stream(container: OutputContainer, ending: str, rate: Fraction, size: tuple[int, int]) -> VideoStream:
     codec, options = ("libvpx-vp9", _VP9) if ending == ".webm" else ("libx264", _H264)
-    stream = container.add_stream(codec, rate=rate, options=dict(options))
+    stream: Any = container.add_stream(codec, rate=rate, options=dict(options))
     stream.width, stream.height = size
     # Half the colour resolution is what every player shows; it needs even sides.
     stream.pix_fmt = "yuv420p" if size[0] % 2 == 0 and size[1] % 2 == 0 else "yuv444p"
     context = stream.codec_context
     context.colorspace = context.color_primaries = context.color_trc = 1 if size[1] >= _HD_ROWS else 6
     context.color_range = 1
-    return stream
+    made: VideoStream = stream
+    return made
 
 
 def _put(container: OutputContainer, stream: VideoStream, frame: NDArray[np.uint8], number: int) -> None:

@@ -64,7 +64,7 @@ def compare(a: NDArray[Any], b: NDArray[Any], both: NDArray[Any] | None = None) 
     ]
     known = None if both is None else cv2.erode(both.astype(np.uint8), np.ones((5, 5), np.uint8))
     # Red, green and blue in equal parts: what matters is that no outline is invisible, not how bright it looks.
-    gray_a, gray_b = (sum(pair[side] for pair in channels) / 3 for side in (0, 1))
+    gray_a, gray_b = (np.mean([pair[side] for pair in channels], axis=0) for side in (0, 1))
     across, down = _slopes((gray_a + gray_b) * 0.5, known)
     difference = _masked(gray_b - gray_a, known)
     # A floor keeps clean frames from calling rounding a drawing.

@@ -59,13 +59,17 @@ def moved(pixels: Pixels, move: Move, behind: Pixels | None = None, behind_move:
 
 def _warped(pixels: Pixels, move: Move, size: tuple[int, int]) -> tuple[Pixels, NDArray[Any]]:
     opaque = bool((pixels[..., 3] == 255).all())
-    flags = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
+
+    def resampled(field: NDArray[Any]) -> NDArray[Any]:
+        rim = cv2.BORDER_REPLICATE
+        return np.asarray(cv2.warpAffine(field, move, size, flags=cv2.INTER_CUBIC, borderMode=rim))
+
     if opaque:
-        warped = cv2.warpAffine(pixels, move, size, **flags)
+        warped = resampled(pixels)
     else:
         straight = pixels.astype(np.float32)
         alpha = straight[..., 3:] / 255
-        warped = cv2.warpAffine(np.dstack([straight[..., :3] * alpha, straight[..., 3]]), move, size, **flags)
+        warped = resampled(np.dstack([straight[..., :3] * alpha, straight[..., 3]]))
         cover = np.clip(warped[..., 3:], 0, 255)
         colour = np.where(cover > 0, warped[..., :3] * 255 / np.maximum(cover, 1e-3), 0)
         warped = np.rint(np.clip(np.dstack([colour, cover]), 0, 255)).astype(np.uint8)

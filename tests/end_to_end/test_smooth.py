@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -16,7 +17,6 @@ from PIL import Image
 av = pytest.importorskip("av", reason="needs the extra `film`")
 pytest.importorskip("scenedetect", reason="needs the extra `film`")
 
-import itertools
 
 from backend.film import open_film, write_movie  # noqa: E402
 from tests.unit.test_smoothing import film  # noqa: E402
