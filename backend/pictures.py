@@ -105,7 +105,7 @@ def read_guide(path: Path, size: tuple[int, int]) -> Lines:
             lines = 1 - lines
     if image.size != size:
         sheet = Image.new("L", size, 255)
-        fitted = ImageOps.contain(Image.fromarray(_bytes(lines)), size, Image.Resampling.LANCZOS)
+        fitted = _contained(Image.fromarray(_bytes(lines)), size)
         sheet.paste(fitted, ((size[0] - fitted.width) // 2, (size[1] - fitted.height) // 2))
         lines = np.asarray(sheet, np.float32) / np.float32(255)
     return lines
@@ -120,10 +120,17 @@ def fit_picture(picture: Picture, size: tuple[int, int]) -> Picture:
     """Return `picture` fitted whole into `size` = (width, height), centred, with transparent margins."""
     # Scaling premultiplied colour keeps the invisible colour of transparent pixels out of the rims.
     premultiplied = Image.fromarray(_bytes(picture)).convert("RGBa")
-    fitted = ImageOps.contain(premultiplied, size, Image.Resampling.LANCZOS).convert("RGBA")
+    fitted = _contained(premultiplied, size).convert("RGBA")
     sheet = Image.new("RGBA", size)
     sheet.paste(fitted, ((size[0] - fitted.width) // 2, (size[1] - fitted.height) // 2))
     return np.asarray(sheet, np.float32) / np.float32(255)
+
+
+def _contained(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Scale the image so that it just fits into `size`; even the thinnest keeps a pixel of each side."""
+    scale = min(size[0] / image.width, size[1] / image.height)
+    fitted = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    return image.resize(fitted, Image.Resampling.LANCZOS)
 
 
 def _decode(path: Path) -> Image.Image:
@@ -146,7 +153,8 @@ def _decode(path: Path) -> Image.Image:
 
 def _from_deep_gray(image: Image.Image) -> Image.Image:
     """Scale 16-bit and float gray into 8 bits; Pillow's own conversion would clip them."""
-    values = np.asarray(image, np.float64)
+    with np.errstate(invalid="ignore"):  # numbers that are none
+        values = np.asarray(image, np.float64)
     full = 1.0 if image.mode == "F" else 65535.0
     gray = np.nan_to_num(values / full, nan=0.0, posinf=1.0, neginf=0.0)
     return Image.fromarray(_bytes(gray)).convert("RGBA")

@@ -25,7 +25,6 @@ from tests.end_to_end.driving import FINISHED, Worker
 from tests.end_to_end.jobs import frames_of, make_job
 from tests.faults.disks import CAN_MOUNT, fill, make_read_only, small_disk
 
-needs_mounts = pytest.mark.skipif(not CAN_MOUNT, reason="needs the right to mount a small disk")
 KEYS = (1, 5, 9)
 
 

@@ -1,0 +1,269 @@
+"""Tens of thousands of hostile inputs: each ends in success or in a sentence that names the cause, in bounds.
+
+Hypothesis makes them, the same ones every time. The suite takes a few of each; `--long` takes them all.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from backend import claim as claims
+from backend import messages
+from backend.errors import UserError
+from backend.pictures import MAX_PICTURE_PIXELS, picture_size, read_guide, read_picture
+from backend.result import read_result
+from backend.run import run_job
+from backend.strokes import Drawing, Fill, Line, parse_drawing, read_drawing, strokes_path, write_drawing
+from tests.end_to_end.driving import FINISHED, Worker
+from tests.end_to_end.jobs import make_job
+from tests.faults import hostile
+from tests.faults.fences import fenced
+from tests.unit.test_messages import EVENTS, REQUESTS
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="lays traps of links and pipes")
+
+#: No input may make the process larger than this: two pictures of the largest size in floating point, and Python.
+MOST_MEGABYTES = 2500
+
+
+def count(few: int, many: int) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("examples", [few, pytest.param(many, marks=[pytest.mark.long, long_timeout])])
+
+
+long_timeout = pytest.mark.timeout(3600)
+
+
+def try_all(
+    examples: int, strategy: st.SearchStrategy[Any], check: Callable[[Any], bool], *, least_refused: float = 0.05
+) -> None:
+    """Check that many inputs; `check` tells whether the input was accepted. least_refused: a share of all."""
+    verdicts = {True: 0, False: 0}
+
+    @settings(
+        max_examples=examples,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def run(value: Any) -> None:
+        verdicts[check(value)] += 1
+
+    run()
+    print(f"{sum(verdicts.values())} inputs: {verdicts[True]} accepted, {verdicts[False]} refused in a sentence")
+    assert sum(verdicts.values()) >= examples * 0.9, "hypothesis ran out of ideas"
+    assert verdicts[False] >= examples * least_refused, "hostile input must be refused now and then"
+
+
+@pytest.fixture(autouse=True)
+def bounded_memory() -> Iterator[None]:
+    import resource
+
+    logging.disable()  # tens of thousands of refusals with their tracebacks
+    yield
+    logging.disable(logging.NOTSET)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 2**20)
+    print(f"peak memory of the process: {peak:.0f} MB")
+    assert peak < MOST_MEGABYTES
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "secret.png").write_bytes(hostile.picture("RGBA", "PNG", (96, 64)) or b"")
+    return folder
+
+
+def says_why(error: UserError, *names: str) -> None:
+    """A refusal is a sentence with the file or field in it, and arrives whole on the other side."""
+    assert error.code and error.sentence.strip() and "Traceback" not in error.sentence
+    assert any(name in error.sentence for name in names), error.sentence
+    event = messages.Failed("a", error.code, error.sentence, error.hint, error.bad_input)
+    assert messages.parse_event(messages.event_line(event)) == event
+
+
+@count(60, 4000)
+def test_whatever_stands_in_a_job_file_the_run_stays_in_its_folder(
+    tmp_path: Path, outside: Path, examples: int
+) -> None:
+    template, folder = tmp_path / "template", tmp_path / "job"
+    whole = asdict(make_job(template, (1, 3, 5), engine="hold", guides=(2,)))
+
+    def check(content: bytes) -> bool:
+        shutil.copytree(template, folder)
+        hostile.lay_traps(folder, outside)
+        (folder / "job.json").write_bytes(content)
+        try:
+            with fenced(folder, outside):
+                run_job(folder)
+            return True
+        except UserError as error:
+            says_why(error, str(folder), "job.json", "picture", "engine", "“")
+            return False
+        finally:
+            shutil.rmtree(folder)
+
+    try_all(examples, hostile.json_files(whole), check)
+    assert sorted(path.name for path in outside.iterdir()) == ["secret.png"]
+
+
+def owner_files() -> st.SearchStrategy[bytes]:
+    return hostile.json_files({"machine": "another", "process": 7, "host": "render-07"})
+
+
+@count(30, 1500)
+def test_whatever_lies_in_a_job_folder_beside_the_job_costs_no_frame(
+    tmp_path: Path, outside: Path, monkeypatch: pytest.MonkeyPatch, examples: int
+) -> None:
+    monkeypatch.setattr(claims, "STALE_SECONDS", 0.02)
+    monkeypatch.setattr(claims, "_LOOK_SECONDS", 0.005)
+    template, folder = tmp_path / "template", tmp_path / "job"
+    make_job(template, (1, 3), engine="hold")
+    run_job(template)
+    result = json.loads((template / "result.json").read_text())
+    (template / "frames/0002.png").unlink()
+    strange = st.sampled_from(("link", "pipe", "folder", "dangling", "loop", "zero"))
+    names = ("frames/0002.png", "result.json", "log.txt", "frames/.0002.png.0.tmp", "drawing/0123/owner.json")
+    files = st.tuples(
+        st.sampled_from(names),
+        hostile.json_files(result) | owner_files() | hostile.picture_files() | strange,
+    )
+
+    def place(name: str, content: bytes | str) -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        match content:
+            case bytes():
+                path.write_bytes(content)
+            case "pipe":
+                os.mkfifo(path)
+            case "folder":
+                path.mkdir()
+            case _:
+                targets = {"link": outside / "secret.png", "dangling": outside / "new", "loop": path.name}
+                path.symlink_to(targets.get(content, "/dev/zero"))
+
+    def check(file: tuple[str, bytes | str]) -> bool:
+        shutil.copytree(template, folder)
+        place(*file)
+        try:
+            with fenced(folder, outside / "nothing"):
+                read_result(folder)
+                run_job(folder)
+            assert read_picture(folder / "frames/0002.png").shape == (64, 96, 4)
+            assert not (folder / "frames/0002.png").is_symlink()
+            return True
+        except UserError as error:
+            says_why(error, str(folder))
+            return False
+        finally:
+            shutil.rmtree(folder)
+
+    try_all(examples, files, check, least_refused=0)  # most of what lies beside a job does no harm at all
+    assert sorted(path.name for path in outside.iterdir()) == ["secret.png"]
+
+
+def message_lines() -> st.SearchStrategy[bytes]:
+    lines = [messages.request_line(item) for item in REQUESTS] + [messages.event_line(item) for item in EVENTS]
+    whole = st.sampled_from([json.loads(line) for line in lines])
+    return whole.flatmap(lambda raw: hostile.json_files(raw)) | st.binary(max_size=300)
+
+
+@count(150, 9000)
+def test_whatever_comes_as_a_message_is_one_or_is_refused(examples: int) -> None:
+    def check(line: bytes) -> bool:
+        text, accepted = line.decode("utf-8", "replace"), False
+        for parse in (messages.parse_request, messages.parse_event):
+            try:
+                accepted = parse(text) is not None
+            except UserError as error:
+                assert error.code in ("message-invalid", "job-invalid") and error.sentence
+        return accepted
+
+    try_all(examples, message_lines(), check)
+
+
+def test_a_worker_that_hears_hundreds_of_hostile_lines_serves_the_next_request(tmp_path: Path) -> None:
+    lines: list[bytes] = []
+    try_all(150, message_lines(), lambda line: lines.append(line) is None, least_refused=0)
+    make_job(tmp_path, (1, 4), engine="hold")
+    worker = Worker()
+    for line in lines:
+        if b"shutdown" not in line:
+            worker.send_raw(line.replace(b"\n", b" ") + b"\n")
+    worker.send(messages.Run("job-1", str(tmp_path)))
+    while True:
+        ended = worker.hear(*FINISHED)  # a damaged request may still ask for a job that is not there
+        if getattr(ended, "job", "") == "job-1":
+            break
+    assert ended == messages.Done("job-1", 2, 0)
+    worker.end()
+
+
+@count(100, 5000)
+def test_whatever_a_picture_file_holds_it_is_a_picture_or_a_sentence(
+    tmp_path: Path, outside: Path, examples: int
+) -> None:
+    path = tmp_path / "in" / "a.png"
+    path.parent.mkdir()
+
+    def check(content: bytes) -> bool:
+        path.write_bytes(content)
+        accepted = True
+        for read in (picture_size, read_picture, lambda path: read_guide(path, (40, 30))):
+            try:
+                with fenced(path.parent, outside):
+                    seen = read(path)
+            except UserError as error:
+                says_why(error, "a.png")
+                accepted = False
+            else:
+                if isinstance(seen, np.ndarray):
+                    assert seen.dtype == np.float32 and seen.min() >= 0 and seen.max() <= 1
+                    assert 0 < seen.shape[0] * seen.shape[1] <= MAX_PICTURE_PIXELS
+        return accepted
+
+    try_all(examples, hostile.picture_files(), check)
+
+
+@count(50, 1500)
+def test_whatever_a_strokes_file_holds_it_is_a_drawing_or_a_sentence(tmp_path: Path, examples: int) -> None:
+    drawing = Drawing(
+        2,
+        96,
+        64,
+        (Fill("#ff0000ff", ((0.0,) * 18, (1.0,) * 12)),),
+        (Line("#000000ff", (2.0,) * 12, (1.0, 2.0), closed=True),),
+        "1:0123",
+    )
+    write_drawing(tmp_path, drawing)
+    path = strokes_path(tmp_path, 2)
+    whole = json.loads(path.read_text())
+    assert parse_drawing(whole, path.name) == drawing
+
+    def check(content: bytes) -> bool:
+        path.write_bytes(content)
+        try:
+            read_drawing(tmp_path, 2)
+        except UserError as error:
+            says_why(error, "0002.json")
+            return False
+        return True
+
+    try_all(examples, hostile.json_files(whole), check)
