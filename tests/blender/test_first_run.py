@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -32,10 +33,8 @@ def is_told() -> bool:
     """Whether the panel would tell it now."""
     told: list[str] = []
     layout = SimpleNamespace(box=lambda: told.append("told") or _Nothing())
-    try:
+    with contextlib.suppress(AssertionError):  # text is broken into lines by a region, which only windows have
         first_run.draw_first_run(layout, bpy.context)
-    except AssertionError:
-        pass  # text is broken into lines by a region, which only windows have
     return bool(told)
 
 
