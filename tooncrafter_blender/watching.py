@@ -230,7 +230,10 @@ def _follow(entry: Entry) -> None:
     if growing.begun and not was_there:
         return
     growing.begun = True
-    _put_up(entry, scene, prepared.result())
+    try:
+        _put_up(entry, scene, prepared.result())
+    except UserError:
+        return  # such as a camera or a folder that is gone; it is told when the job has ended
     if not was_there:
         _push_undo("Show In-betweens")
 

@@ -82,7 +82,9 @@ ENDS = [kill, terminate, close_stdin, freeze_and_kill]
 
 
 @posix_only
-@pytest.mark.parametrize("moments", [len(ENDS), pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "moments", [len(ENDS), pytest.param(60, marks=[pytest.mark.long, pytest.mark.timeout(3600)])]
+)
 def test_ended_at_any_moment_a_retry_makes_only_what_is_missing_and_all_is_as_undisturbed(
     tmp_path: Path, undisturbed: tuple[dict[str, bytes], float], moments: int
 ) -> None:

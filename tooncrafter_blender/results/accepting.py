@@ -15,16 +15,17 @@ import bpy
 from ...backend.errors import UserError
 from ...backend.job import Job, Segment
 from .. import grease_pencil, guides
-from .strokes import draw_on, read_traced
+from .strokes import draw_on, read_traced, refuse_linked
 from .traced_layers import jobs_of_layers, let_held_keys_step_back, traced_layers
 
 
 def accept(scene: bpy.types.Scene, obj: bpy.types.Object, job: Job, folder: Path, frame: int) -> str:
     """Make the traced drawing at `frame` a key of the object; return the name of its layer.
 
-    Pushes no undo step. Raises UserError before anything has changed: "key-exists", "no-working-layer", "no-camera"
-    and those of `read_drawing`.
+    Pushes no undo step. Raises UserError before anything has changed: "object-linked", "key-exists",
+    "no-working-layer", "no-camera" and those of `read_drawing`.
     """
+    refuse_linked(obj)
     segment = next(segment for segment in job.segments if frame in segment.wanted)
     working = _working_layers(obj)
     target = _target(obj, working, segment)

@@ -60,7 +60,7 @@ def add_strokes(scene: bpy.types.Scene, job: Job, drawings: Sequence[Traced]) ->
 
     The layer of an earlier import is taken again: only drawings whose picture has changed since are replaced, so
     that what the artist drew on the others stays. At the keys of the job the layer is empty; in between, what other
-    layers hold steps back. Raises UserError: "no-object", "no-camera".
+    layers hold steps back. Raises UserError: "no-object", "object-linked", "no-camera".
     """
     obj = _object(scene, job)
     layer = next((one for one in traced_layers(obj, job.id) if not grease_pencil.is_locked(one)), None)
@@ -124,6 +124,7 @@ def _object(scene: bpy.types.Scene, job: Job) -> bpy.types.Object:
             f"The Grease Pencil object “{name}” of these drawings is not in the scene “{scene.name}”.",
             "Bring it back, or import the result as a strip or reference.",
         )
+    refuse_linked(obj)
     if scene.camera is None or scene.camera.type != "CAMERA":
         raise UserError(
             "no-camera",
@@ -131,6 +132,16 @@ def _object(scene: bpy.types.Scene, job: Job) -> bpy.types.Object:
             "Add the camera again, or import the result as a strip.",
         )
     return obj
+
+
+def refuse_linked(obj: bpy.types.Object) -> None:
+    """Raise UserError("object-linked") when the object belongs to another file: what is drawn here is never saved."""
+    if not (obj.is_editable and obj.data and obj.data.is_editable):
+        raise UserError(
+            "object-linked",
+            f"“{obj.name}” is linked from another file, so nothing can be drawn on it here.",
+            "Make it local, or import the result as a strip or reference.",
+        )
 
 
 def _new_layer(obj: bpy.types.Object, job: Job) -> bpy.types.GreasePencilLayer:

@@ -1,0 +1,62 @@
+"""A night's work through one worker: memory and open files stay as they were after the first jobs, nothing is left."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from backend import messages
+from tests.end_to_end.driving import FINISHED, Worker
+from tests.end_to_end.jobs import frames_of, make_job
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads memory and open files from /proc")
+
+#: Jobs after which everything is loaded and warm.
+WARM = 20
+
+
+def memory_kilobytes(process: int) -> int:
+    """What the process has of its own: memory that no other has a part in."""
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+
+
+def open_files(process: int) -> int:
+    return len(os.listdir(f"/proc/{process}/fd"))
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("jobs", [pytest.param(200, marks=pytest.mark.long)])
+def test_after_hundreds_of_jobs_a_worker_is_as_large_as_after_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    tempfile.tempdir = None
+    worker = Worker()
+    process = worker.process.pid
+    memory, files = [], []
+    for index in range(jobs):
+        folder = tmp_path / "jobs" / str(index)
+        make_job(folder, (1, 5, 9), guides=(3,))
+        worker.send(messages.Run("job-1", str(folder), strokes=True))
+        assert worker.hear(*FINISHED) == messages.Done("job-1", 6, 0)
+        worker.send(messages.Status())  # answered when nothing of the job is under way any more
+        worker.hear(messages.Ready)
+        assert len(frames_of(folder)) == 6
+        assert not [path for path in folder.rglob("*") if path.name.startswith(".")], "no temporary file"
+        memory.append(memory_kilobytes(process))
+        files.append(open_files(process))
+    worker.end()
+    growth = memory[-1] / max(memory[WARM - 5 : WARM]) - 1
+    print(
+        f"{jobs} jobs: {memory[WARM - 1] // 1024} MB after {WARM}, {memory[-1] // 1024} MB at the end ({growth:+.1%})"
+    )
+    print(f"open files: {files[WARM - 1]} after {WARM}, {files[-1]} at the end")
+    assert growth < 0.05
+    assert files[-1] <= files[WARM - 1]
+    assert not list((tmp_path / "temporary").iterdir())
