@@ -1,8 +1,7 @@
-"""A night's work through one worker: memory and open files stay as they were after the first jobs, nothing is left."""
+"""A night's work through one worker: memory and open files stay as they were after the first jobs."""
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -26,7 +25,7 @@ def memory_kilobytes(process: int) -> int:
 
 
 def open_files(process: int) -> int:
-    return len(os.listdir(f"/proc/{process}/fd"))
+    return len(list(Path(f"/proc/{process}/fd").iterdir()))
 
 
 @pytest.mark.timeout(3600)
@@ -54,7 +53,8 @@ def test_after_hundreds_of_jobs_a_worker_is_as_large_as_after_the_first(
     worker.end()
     growth = memory[-1] / max(memory[WARM - 5 : WARM]) - 1
     print(
-        f"{jobs} jobs: {memory[WARM - 1] // 1024} MB after {WARM}, {memory[-1] // 1024} MB at the end ({growth:+.1%})"
+        f"{jobs} jobs: {memory[WARM - 1] // 1024} MB after {WARM}, "
+        f"{memory[-1] // 1024} MB at the end ({growth:+.1%})"
     )
     print(f"open files: {files[WARM - 1]} after {WARM}, {files[-1]} at the end")
     assert growth < 0.05

@@ -135,7 +135,7 @@ def _object(scene: bpy.types.Scene, job: Job) -> bpy.types.Object:
 
 
 def refuse_linked(obj: bpy.types.Object) -> None:
-    """Raise UserError("object-linked") when the object belongs to another file: what is drawn here is never saved."""
+    """Raise UserError("object-linked") when the object belongs to another file: what is drawn here is not saved."""
     if not (obj.is_editable and obj.data and obj.data.is_editable):
         raise UserError(
             "object-linked",

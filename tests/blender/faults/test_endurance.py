@@ -30,7 +30,7 @@ def memory_kilobytes(process: int) -> int:
 
 
 def open_files(process: int) -> int:
-    return len(os.listdir(f"/proc/{process}/fd"))
+    return len(list(Path(f"/proc/{process}/fd").iterdir()))
 
 
 def one_job(folder: Path) -> None:
@@ -71,7 +71,8 @@ def test_after_hundreds_of_jobs_blender_and_its_worker_are_as_large_as_after_the
     for index, who in enumerate(("Blender", "worker")):
         warm, last = max(one[index] for one in memory[WARM - 5 : WARM]), memory[-1][index]
         print(
-            f"{jobs} jobs, {who}: {warm // 1024} MB after {WARM}, {last // 1024} MB at the end ({last / warm - 1:+.1%})"
+            f"{jobs} jobs, {who}: {warm // 1024} MB after {WARM}, "
+            f"{last // 1024} MB at the end ({last / warm - 1:+.1%})"
         )
         print(f"open files: {files[WARM - 1][index]} after {WARM}, {files[-1][index]} at the end")
     for index in range(2):
