@@ -13,8 +13,8 @@ from .preferences import EXTENSION
 from .wrapped_text import draw_text
 
 _TEXT = (
-    "Drawn by the draft engine: it moves what your keys show. The ToonCrafter engine is a diffusion model, which "
-    "also invents what neither key shows. It needs a graphics card and a download of several gigabytes."
+    "Drawn by the draft engine. The ToonCrafter engine, a diffusion model, also invents what neither key shows; "
+    "it needs a graphics card and 12 GB of downloads."
 )
 
 #: Told in this session, where preferences cannot keep it.
@@ -39,7 +39,7 @@ class INBETWEEN_OT_dismiss(bpy.types.Operator):
     """Close this for good; the preferences still tell about the engines"""
 
     bl_idname = "inbetween.dismiss"
-    bl_label = "Not Now"
+    bl_label = "Got It"
     bl_options = {"INTERNAL"}
 
     def execute(self, context: bpy.types.Context) -> Outcome:
@@ -57,7 +57,7 @@ def draw_first_run(layout: Any, context: bpy.types.Context) -> None:
     box = layout.box()
     draw_text(box.column(align=True), context, _TEXT, "INFO")
     row = box.row(align=True)
-    row.operator(INBETWEEN_OT_about_engines.bl_idname, icon="PREFERENCES")
+    row.operator(INBETWEEN_OT_about_engines.bl_idname, text="Get ToonCrafter")
     row.operator(INBETWEEN_OT_dismiss.bl_idname)
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import bpy
-from bpy.app.handlers import persistent
 from bpy.props import CollectionProperty, IntProperty, StringProperty
 
 from ..backend.job import Job
@@ -134,25 +133,15 @@ def _is_of(file: str) -> Any:
     return is_ours
 
 
-@persistent  # type: ignore[untyped-decorator]
-def _on_load(*_: object) -> None:
-    look_for_old_jobs()
-    refresh()
-
-
 def register() -> None:
-    """Make room for rows, and look again whenever a file is loaded."""
+    """Make room for rows."""
     bpy.utils.register_class(JobRow)
     manager: Any = bpy.types.WindowManager
     manager.inbetween_jobs = CollectionProperty(type=JobRow)
     manager.inbetween_job_index = IntProperty(name="Job", description="The job that is chosen in the list", min=0)
-    if not bpy.app.background:
-        bpy.app.handlers.load_post.append(_on_load)
 
 
 def unregister() -> None:
-    """Look no more."""
-    if _on_load in bpy.app.handlers.load_post:
-        bpy.app.handlers.load_post.remove(_on_load)
+    """Take the rows away."""
     del bpy.types.WindowManager.inbetween_jobs, bpy.types.WindowManager.inbetween_job_index  # type: ignore[attr-defined]
     bpy.utils.unregister_class(JobRow)

@@ -29,7 +29,7 @@ def draw(page: bpy.types.AddonPreferences, layout: bpy.types.UILayout, context: 
     column.prop(page, "default_engine")
     column.prop(page, "backend_python", placeholder="Private environment")
     column.prop(page, "jobs_folder", placeholder="Beside the .blend file")
-    column.prop(page, "keep_days", text="Keep Removed Jobs")
+    column.prop(page, "keep_days", text="Keep Removed Jobs (Days)")
     header, body = layout.panel("INBETWEEN_keymap", default_closed=True)
     header.label(text="Keymap")
     if body:

@@ -299,10 +299,23 @@ def _look_again(*_: object) -> None:
         entry.stands_aside = results.stands_aside(scene, entry.job.id) if scene else False
 
 
+@persistent  # type: ignore[untyped-decorator]
+def _look_for_old_jobs(*_: object) -> None:
+    """Another file is open, or the add-on has just been enabled: list the jobs of before, when they are found."""
+    listing.look_for_old_jobs()
+    listing.refresh()
+    start()
+
+
 def register() -> None:
-    """End the worker when Blender ends; notice what undo does to results."""
+    """End the worker when Blender ends; notice what undo does to results; list old jobs of whatever is opened."""
     for handlers in _HANDLERS:
         handlers.append(_look_again)
+    if not bpy.app.background:
+        bpy.app.handlers.load_post.append(_look_for_old_jobs)
+        bpy.app.timers.register(
+            _look_for_old_jobs, first_interval=_POLL_SECONDS
+        )  # files are closed to us until then
     atexit.register(queue.close)
     atexit.register(errand.close)
 
@@ -311,6 +324,8 @@ def unregister() -> None:
     """End the worker now; jobs stay on disk."""
     for handlers in _HANDLERS:
         handlers.remove(_look_again)
+    if _look_for_old_jobs in bpy.app.handlers.load_post:
+        bpy.app.handlers.load_post.remove(_look_for_old_jobs)
     atexit.unregister(queue.close)
     atexit.unregister(errand.close)
     if bpy.app.timers.is_registered(_tick):
