@@ -96,9 +96,12 @@ def fit_similarity(start: Points, end: Points, weights: NDArray[Any] | None = No
     return about(scale * rotation(math.atan2(sine, cosine)), start_mean, end_mean)
 
 
-def fit_affine(start: Points, end: Points) -> Affine:
-    """Return the least-squares affine map from `start` to `end` (at least three points)."""
+def fit_affine(start: Points, end: Points, weights: NDArray[Any] | None = None) -> Affine:
+    """Return the (weighted) least-squares affine map from `start` to `end` (at least three points)."""
     system = np.column_stack([start, np.ones(len(start))])
+    if weights is not None:
+        root = np.sqrt(weights)[:, None]
+        system, end = system * root, end * root
     return np.asarray(np.linalg.lstsq(system, end, rcond=None)[0].T)
 
 

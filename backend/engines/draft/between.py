@@ -47,8 +47,7 @@ class Between:
             return self.start.copy()
         if self.motions is None:
             return cv2.addWeighted(self.start, 1 - time, self.end, time, 0)
-        bend = self.arc.offset(time) / self._scale()
-        offset = float(bend[0]), float(bend[1])
+        offset = self.offset(time)
         views = self.motions[0].view(time, offset), self.motions[1].view(1 - time, offset)
         a = sample(np.ascontiguousarray(self.start[self.box]), views[0])
         b = sample(np.ascontiguousarray(self.end[self.box]), views[1])
@@ -58,6 +57,11 @@ class Between:
         frame = self.start.copy()
         frame[self.box] = drawn
         return frame
+
+    def offset(self, time: float) -> tuple[float, float]:
+        """Return how far (x, y in working pixels) the arc takes everything drawn off its own path at `time`."""
+        bend = self.arc.offset(time) / self._scale()
+        return float(bend[0]), float(bend[1])
 
     def _scale(self) -> float:
         return float(max(WORKING_SIDE_PIXELS, *self.start.shape[:2])) / WORKING_SIDE_PIXELS

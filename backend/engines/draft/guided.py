@@ -12,12 +12,10 @@ import numpy as np
 from ...job import Settings
 from .. import Interval, Report
 from .arcs import Waypoint, arc_between, waypoint
-from .between import WORKING_SIDE_PIXELS, Between, find_between
-from .colour import Gray, Premultiplied, is_opaque, premultiply
-from .inking import can_ink, ink
+from .between import Between, find_between
+from .colour import Gray, Premultiplied, premultiply
+from .guided_key import guided_key
 from .lines import strokes
-from .snapping import snap
-from .view import Mask
 
 if TYPE_CHECKING:
     from .. import Lines
@@ -61,7 +59,7 @@ def follow_guides(
             if float(strokes(guide).mean()) < LEAST_LINES:
                 report.warn("This guide has no lines, so it was not used.", time=time)
                 continue
-            key = guided_key(whole.draw(time), start, end, guide, strength)
+            key = guided_key(whole, time, guide, strength)
             if key is None:
                 report.warn(
                     "This guide is too far from the keys for the draft engine, so the picture is drawn without it.",
@@ -90,41 +88,6 @@ def _beyond(interval: Interval, shape: tuple[int, ...]) -> tuple[Waypoint | None
         for key in (interval.before, interval.after)
     )
     return before, after
-
-
-def guided_key(
-    predicted: Premultiplied, start: Premultiplied, end: Premultiplied, guide: Gray, strength: float
-) -> Premultiplied | None:
-    """Return the picture that a guide (0 = line, uint8, canvas size) stands for, None when it cannot be told."""
-    height, width = guide.shape
-    scale = min(1.0, WORKING_SIDE_PIXELS / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small_guide = cv2.resize(guide, size, interpolation=cv2.INTER_AREA)
-    small = cv2.resize(predicted, size, interpolation=cv2.INTER_AREA)
-    opaque = is_opaque(predicted)
-    found = snap(small, small_guide, strength)
-    if found is None:
-        return None
-    if found.accepted:
-        x = (cv2.resize(found.x, (width, height)) + 0.5) * (width / size[0]) - 0.5
-        y = (cv2.resize(found.y, (width, height)) + 0.5) * (height / size[1]) - 0.5
-        bent = cv2.remap(predicted, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        paper = cv2.resize(found.paper.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
-        return _uncovered(bent, start, end, paper, opaque)
-    if not opaque and can_ink(found):
-        return cv2.resize(ink(small, small_guide, found), (width, height), interpolation=cv2.INTER_CUBIC)
-    return None
-
-
-def _uncovered(
-    bent: Premultiplied, start: Premultiplied, end: Premultiplied, paper: Mask, opaque: bool
-) -> Premultiplied:
-    """Return the bent picture without what the guide's empty places still show of the old pose."""
-    if not opaque:
-        return np.where(paper[..., None], 0, bent).astype(np.uint8)
-    low, high = np.minimum(start, end), np.maximum(start, end)
-    median = np.maximum(low, np.minimum(high, bent))
-    return np.where(paper[..., None], median, bent)
 
 
 def _fitted(guide: Lines, shape: tuple[int, int]) -> Gray:

@@ -57,9 +57,9 @@ def find_hypotheses(
     whole = _whole_picture(a, b, diagonal) + _keypoints(a, b) + _all_centres(shape_a, shape_b, pairs, diagonal)
     parts: list[Affine] = []
     if not opaque:
-        parts += _silhouette(regions_a, regions_b)
+        parts += silhouette(regions_a, regions_b)
     for pair in pairs:
-        parts += _region_pair(regions_a, regions_b, shape_a, shape_b, *pair)
+        parts += region_pair(regions_a, regions_b, shape_a, shape_b, *pair)
     parts += _neighbourhoods(shape_a, shape_b, pairs)
     parts += _flow_fits(regions_a, shape_a, flow)
     return _distinct(whole, parts, height, width)
@@ -110,7 +110,7 @@ def _all_centres(shape_a: Shapes, shape_b: Shapes, pairs: list[tuple[int, int]],
     return [] if motion is None else [np.asarray(motion)]
 
 
-def _silhouette(a: Regions, b: Regions) -> list[Affine]:
+def silhouette(a: Regions, b: Regions) -> list[Affine]:
     """The figure as a whole: its centre moves, its size changes."""
     places = [np.argwhere(regions.live)[:, ::-1] for regions in (a, b)]
     if not (len(places[0]) and len(places[1])):
@@ -127,7 +127,7 @@ def _silhouette(a: Regions, b: Regions) -> list[Affine]:
     return [translation(end - start), about(scale * np.eye(2), start, end), *fits]
 
 
-def _region_pair(a: Regions, b: Regions, shape_a: Shapes, shape_b: Shapes, i: int, j: int) -> list[Affine]:
+def region_pair(a: Regions, b: Regions, shape_a: Shapes, shape_b: Shapes, i: int, j: int) -> list[Affine]:
     """Motions that bring one matched region onto the other: move, moments, and contour fits from several angles."""
     start, end = shape_a.centre[i], shape_b.centre[j]
     squash = shape_b.covariance_power(j, 0.5) @ shape_a.covariance_power(i, -0.5)

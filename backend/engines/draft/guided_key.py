@@ -1,0 +1,112 @@
+"""The picture that a guide stands for: several attempts at it, and the one whose lines lie closest to the guide's.
+
+The unguided picture, as it is and bent onto the guide's lines, is good where little has to change. The keys,
+posed after the guide region by region, also reach what is far from both; each is tried alone and with what the
+other adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import cv2
+import numpy as np
+
+from .affine import IDENTITY
+from .bending import MOST_FOLDED, bend, enlarged, folded, resample
+from .between import WORKING_SIDE_PIXELS, Between
+from .colour import Gray, Premultiplied
+from .crumbs import without_crumbs
+from .line_sets import LineSet
+from .lines import drawn_lines, share_near, strokes
+from .posed_keys import bend_posed, compose_posed, pose_keys
+
+#: The gate: the least share of the guide's lines that the picture's must lie on.
+LEAST_MET = 0.7
+_FEWEST_POINTS = 20
+#: How far (share of the diagonal) the unguided picture's lines may be from the guide's to be bent onto them.
+_FAR = 0.09
+#: What attempts of each kind must be better by (share of the reach) than the simpler ones to be preferred.
+_BENT, _POSED, _GRAFTED = 0.002, 0.004, 0.01
+#: Lines that the guide does not have weigh this much against lines of the guide that are missed.
+_EXTRA = 0.5
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A picture that the guide might stand for.
+
+    met: share of the guide's lines that its lines lie on. misfit: how far apart its lines and the guide's are, both
+    ways. draw: makes it, at canvas size.
+    """
+
+    met: float
+    misfit: float
+    draw: Callable[[], Premultiplied]
+
+
+def guided_key(whole: Between, time: float, guide: Gray, strength: float) -> Premultiplied | None:
+    """Return the picture that a guide (0 = line, uint8, canvas size) stands for, None when it cannot be told.
+
+    whole: how the segment is drawn without the guide. strength: 0..1, how far to go from there to the guide.
+    """
+    height, width = guide.shape
+    scale = min(1.0, WORKING_SIDE_PIXELS / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    lines = LineSet(strokes(cv2.resize(guide, size, interpolation=cv2.INTER_AREA)))
+    if len(lines.points) < _FEWEST_POINTS:
+        return None
+    attempts = _predicted(whole, time, lines, strength)
+    if not whole.opaque or whole.method == "regions":
+        attempts += _posed(whole, time, lines, strength)
+    best = min(attempts, key=lambda attempt: attempt.misfit)
+    if best.met < LEAST_MET:
+        return None
+    picture = best.draw()
+    return picture if whole.specks is None else without_crumbs(picture, whole.specks)
+
+
+def _predicted(whole: Between, time: float, guide: LineSet, strength: float) -> list[Attempt]:
+    """Return the unguided picture, and the same bent onto the guide unless that would fold it."""
+    picture = whole.draw(time)
+    shape = guide.strokes.shape
+    small = cv2.resize(picture, shape[::-1], interpolation=cv2.INTER_AREA)
+    attempts = [_attempt(small, guide, lambda: picture, 0.0)]
+    field = bend(small, guide, _FAR * float(np.hypot(*shape)))
+    if field.any() and folded(field) <= MOST_FOLDED:
+        whole_field = enlarged(field * np.float32(strength), picture.shape[:2])
+        attempts.append(_attempt(resample(small, field), guide, partial(resample, picture, whole_field), _BENT))
+    return attempts
+
+
+def _posed(whole: Between, time: float, guide: LineSet, strength: float) -> list[Attempt]:
+    """Return each key posed after the guide, alone and with what the other adds."""
+    keys = whole.start, whole.end
+    height, width = guide.strokes.shape
+    small = (
+        cv2.resize(keys[0], (width, height), interpolation=cv2.INTER_AREA),
+        cv2.resize(keys[1], (width, height), interpolation=cv2.INTER_AREA),
+    )
+    with ThreadPoolExecutor(2) as pool:
+        posed = pose_keys(whole, small, time, guide, pool)
+        sides = list(pool.map(lambda side: bend_posed(posed, small, side, guide, opaque=whole.opaque), (0, 1)))
+    softened = [side.softened(strength) for side in sides]
+    attempts = []
+    for side in (0, 1):
+        for graft in (False, True):
+            shown = compose_posed(sides, small, side, opaque=whole.opaque, graft=graft)
+            draw = partial(compose_posed, softened, keys, side, opaque=whole.opaque, graft=graft)
+            attempts.append(_attempt(shown, guide, draw, _GRAFTED if graft else _POSED))
+    return attempts
+
+
+def _attempt(picture: Premultiplied, guide: LineSet, draw: Callable[[], Premultiplied], handicap: float) -> Attempt:
+    """Measure a picture of working size against the guide."""
+    drawn = LineSet(drawn_lines(picture))
+    as_it_is = [np.array(IDENTITY)]
+    missed = float(drawn.misfits(guide.points, as_it_is)[0])
+    extra = float(guide.misfits(drawn.points, as_it_is)[0])
+    return Attempt(share_near(guide.strokes, drawn.strokes), missed + _EXTRA * extra + handicap, draw)

@@ -1,0 +1,403 @@
+"""Posing a key after a guide: each region gets the motion that lays its outlines on the guide's lines.
+
+The guide has no colours, so a motion is judged by how far the region's outlines then are from guide lines of the
+same direction. Regions that the guide does not draw go with their neighbours, or stay where they were expected.
+Energy: sum of misfits + border length * how far two neighbours part + reluctance to leave the expected place,
+minimised by iterated conditional modes, with new motions proposed from what was found (Besag 1986; Besl & McKay
+1992 for the fits).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from .affine import (
+    Affine,
+    Points,
+    about,
+    angle,
+    is_plausible,
+    rotation,
+    transform,
+)
+from .hypotheses import silhouette
+from .line_sets import LineSet, placed_points
+from .lines import oriented_points
+from .regions import Regions, Shapes, measure
+from .view import Mask
+
+#: Points taken along one region's outlines, and the least that say anything.
+_POINTS = 80
+_FEWEST_POINTS = 12
+#: Motions considered; two that move no corner of the drawing further apart than this many pixels are one.
+_MOST_MOTIONS = 320
+_SAME_PIXELS = 1.0
+_ROUNDS = 3
+_SWEEPS = 6
+#: What parting from a neighbour costs per border pixel, and the distance from which it costs no more.
+_PARTING = 0.6
+_PARTED_PIXELS = 5.0
+#: A region whose outlines match nowhere better than this (share of the reach) is not in the guide.
+_UNDRAWN = 0.45
+_UNDRAWN_SAYS = 0.1
+#: Reluctance to leave the expected place: at all, by radian, by doubling of size, by diagonal of the picture.
+_LEAVING, _TURNING, _GROWING, _GOING = 0.02, 0.03, 0.25, 0.1
+#: A region of so many pixels is as reluctant to move as one pixel of outline.
+_PIXELS_AS_OUTLINE = 30.0
+_CONTACT_POINTS = 4
+#: A region needs this share of the guide's lines under its outlines (within so many pixels) for itself.
+_OWN_SHARE = 0.25
+_ON_LINE_PIXELS = 5.0
+_MOST_TARGETS = 600
+#: How many regions are looked for in the guide's closed areas, largest first, and how much (logarithm) their
+#: areas may differ.
+_MOST_REGIONS = 40
+_LIKE_SIZE = 1.0
+_TURNS = np.deg2rad([-120, -95, -75, -55, -40, -25, -12, 12, 25, 40, 55, 75, 95, 120])
+_SCALES = 0.35, 2.2
+#: What each motion in use costs: a drawing moves in few pieces.
+_PIECE = 6.0
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A key's regions in the guide's pose.
+
+    For each region: motions, from the key to the guide's picture; misfit, 0 (all its outlines lie on the guide's
+    lines) .. 1; told, whether the guide draws it at all.
+    """
+
+    motions: list[Affine]
+    misfit: NDArray[Any]
+    told: Mask
+
+
+@dataclass(frozen=True)
+class _Contact:
+    """Where two regions (from 0) touch: border pixels, and points (n, 2) along it in the key."""
+
+    first: int
+    second: int
+    length: float
+    points: Points
+
+
+def pose(regions: Regions, drawn: Mask, expected: list[Affine], guide: LineSet, fixed: Mask) -> Pose:
+    """Return the pose in which a key's outlines (`drawn`) lie on the guide's lines.
+
+    expected: for each region, the motion to where it should be at the guide's time if there were no guide.
+    fixed: which regions go exactly there, and say nothing of the others: the backdrop's.
+    """
+    return _Posing(regions, drawn, expected, guide, fixed).solve()
+
+
+class _Posing:
+    """One search for a pose: what is known of the regions, and the motions collected so far."""
+
+    def __init__(self, regions: Regions, drawn: Mask, expected: list[Affine], guide: LineSet, fixed: Mask) -> None:
+        self.fixed = fixed
+        self.regions, self.guide, self.expected = regions, guide, expected
+        self.shapes: Shapes = measure(regions.cores, regions.count)
+        self.points = _outline_points(regions, drawn)
+        self.weight = np.array([float(len(points)) for points in self.points]) / _thickness(drawn)
+        self.sampled = [_sample(points, _POINTS) for points in self.points]
+        self.weight[[len(points) < _FEWEST_POINTS for points in self.sampled]] = 0
+        self.weight[fixed] = 0
+        self.contacts = [c for c in _find_contacts(regions.labels) if not (fixed[c.first] or fixed[c.second])]
+        rows, columns = np.nonzero(regions.live)
+        low, high = (columns.min(), rows.min()), (columns.max(), rows.max())
+        self.corners = np.array([low, (high[0], low[1]), (low[0], high[1]), high], float)
+        self.diagonal = float(np.hypot(*regions.cores.shape))
+        self.motions: list[Affine] = []
+        self.moved = np.empty((0, 4, 2))
+        self.misfits = np.empty((regions.count, 0))
+        self.costs = np.empty((regions.count, 0))
+        self.order = np.argsort(-self.shapes.area, kind="stable")
+        self.home = np.empty(0, int)
+        self.says = np.ones(regions.count)
+        self.best: NDArray[Any] | None = None
+
+    def solve(self) -> Pose:
+        """Alternate between choosing motions and proposing better ones."""
+        self.home = self._add_expected()
+        self._add(self._from_closed_areas() + self._from_the_whole())
+        for turn in range(_ROUNDS):
+            chosen = self._minimise()
+            self.says = self._evidence(chosen)
+            self._add(self._refined(chosen))
+            if turn < _ROUNDS - 1:
+                self._add(self._turned_at_joints(chosen))
+        for _ in range(2):
+            chosen = self._minimise()
+            self.says = self._evidence(chosen)
+        chosen = self._minimise()
+        misfit = self.misfits[np.arange(len(chosen)), chosen]
+        told = (self.weight > 0) & (misfit <= _UNDRAWN) & (self.says == 1)
+        return Pose([self.motions[k] for k in chosen], misfit, told)
+
+    def _add(self, motions: list[Affine]) -> None:
+        """Add motions that are new and do not distort, with what they cost every region."""
+        fresh: list[Affine] = []
+        for motion in motions:
+            if len(self.motions) + len(fresh) >= _MOST_MOTIONS:
+                break
+            if not _keeps_shape(motion):
+                continue
+            moved = transform(motion, self.corners)
+            if len(self.moved) and np.abs(self.moved - moved).max(axis=(1, 2)).min() <= _SAME_PIXELS:
+                continue
+            self.moved = np.concatenate([self.moved, moved[None]])
+            fresh.append(motion)
+        if not fresh:
+            return
+        self.motions += fresh
+        misfits = np.stack([self.guide.misfits(points, fresh) for points in self.sampled])
+        self.misfits = np.hstack([self.misfits, misfits])
+        self.costs = np.hstack([self.costs, self._reluctance(fresh)])
+
+    def _add_expected(self) -> NDArray[Any]:
+        """Add where regions are expected; return the number of each region's own."""
+        self._add(self.expected)
+        corners = np.array([transform(motion, self.corners) for motion in self.expected])
+        return np.asarray(np.abs(corners[:, None] - self.moved[None]).max(axis=(2, 3)).argmin(axis=1))
+
+    def _reluctance(self, motions: list[Affine]) -> NDArray[Any]:
+        """Return (regions, motions): what it costs to go elsewhere than expected."""
+        turns, sizes = _turns_and_sizes(motions)
+        home_turns, home_sizes = _turns_and_sizes(self.expected)
+        centres = np.column_stack([self.shapes.centre, np.ones(len(self.expected))])
+        home = np.einsum("rij,rj->ri", np.array(self.expected), centres)
+        there = np.einsum("mij,rj->rmi", np.array(motions), centres)
+        away = np.linalg.norm(there - home[:, None], axis=-1) / self.diagonal
+        turn = np.abs((turns[None] - home_turns[:, None] + np.pi) % (2 * np.pi) - np.pi)
+        grown = np.abs(sizes[None] - home_sizes[:, None])
+        moved = (away > 0.5 / self.diagonal) | (turn > 0.01) | (grown > 0.01)
+        cost = _LEAVING * moved + _TURNING * turn + _GROWING * grown + _GOING * away
+        size = self.weight + self.shapes.area / _PIXELS_AS_OUTLINE
+        size[self.fixed] = 1e9
+        return np.asarray(cost * size[:, None])
+
+    def _minimise(self) -> NDArray[Any]:
+        """Return the number of each region's motion: the best of what is found from several beginnings."""
+        unary = self.misfits * self.weight[:, None]
+        undrawn = self.misfits.min(axis=1) > _UNDRAWN
+        unary[undrawn] *= _UNDRAWN_SAYS
+        unary *= self.says[:, None]
+        energy = unary + self.costs
+        stack = np.array(self.motions)
+        near: list[list[tuple[int, float, NDArray[Any]]]] = [[] for _ in range(self.regions.count)]
+        placed = [
+            (np.einsum("mij,pj->mpi", stack[:, :, :2], contact.points) + stack[:, None, :, 2]).astype(np.float32)
+            for contact in self.contacts
+        ]
+        for contact, places in zip(self.contacts, placed, strict=True):
+            near[contact.first].append((contact.second, contact.length, places))
+            near[contact.second].append((contact.first, contact.length, places))
+        whole = np.full(self.regions.count, int(energy.sum(axis=0).argmin()))
+        starts = [np.asarray(energy.argmin(axis=1)), whole, self.home.copy()]
+        if self.best is not None:
+            starts.append(self.best.copy())
+        ends = [self._settle(start, energy, near) for start in starts]
+        totals = [self._total(end, energy, placed) for end in ends]
+        self.best = ends[int(np.argmin(totals))]
+        return self.best
+
+    def _evidence(self, chosen: NDArray[Any]) -> NDArray[Any]:
+        """Return how much each region's lines say (1, or little): a line of the guide stands for one thing only.
+
+        What lies on lines that already stand for a region with more outline is not drawn in the guide.
+        """
+        target = _sample(self.guide.points, _MOST_TARGETS)
+        taken = np.zeros(len(target), np.bool_)
+        says = np.ones(self.regions.count)
+        for region in np.argsort(-self.weight, kind="stable"):
+            if not self.weight[region]:
+                continue
+            placed = placed_points(self.sampled[region], self.motions[chosen[region]])
+            distance, _ = cKDTree(placed).query(target, distance_upper_bound=_ON_LINE_PIXELS)
+            on = np.isfinite(distance)
+            if (on & ~taken).sum() < _OWN_SHARE * on.sum():
+                says[region] = _UNDRAWN_SAYS
+            taken |= on
+        return says
+
+    def _settle(
+        self, chosen: NDArray[Any], energy: NDArray[Any], near: list[list[tuple[int, float, NDArray[Any]]]]
+    ) -> NDArray[Any]:
+        """Improve one region at a time until none can be."""
+        used = np.bincount(chosen, minlength=energy.shape[1])
+        for _ in range(_SWEEPS):
+            changed = False
+            for region in self.order:
+                used[chosen[region]] -= 1
+                total = energy[region] + _PIECE * (used == 0)
+                for other, length, places in near[region]:
+                    total += _PARTING * length * _apart(places, places[chosen[other]])
+                best = int(total.argmin())
+                changed |= best != chosen[region]
+                chosen[region] = best
+                used[best] += 1
+            if not changed:
+                break
+        return chosen
+
+    def _total(self, chosen: NDArray[Any], energy: NDArray[Any], placed: list[NDArray[Any]]) -> float:
+        total = float(energy[np.arange(len(chosen)), chosen].sum()) + _PIECE * len(np.unique(chosen))
+        for contact, places in zip(self.contacts, placed, strict=True):
+            apart = _apart(places[chosen[contact.first]][None], places[chosen[contact.second]])
+            total += _PARTING * contact.length * float(apart[0])
+        return total
+
+    def _from_closed_areas(self) -> list[Affine]:
+        """Motions that bring a region into a closed area of the guide that is alike in size and form.
+
+        Moments give them: the move, both turns that lay long axis on long axis, and the map of one onto the other.
+        """
+        areas = self.guide.areas
+        if not areas.count:
+            return []
+        other = self.guide.area_shapes
+        found: list[Affine] = []
+        for region in [k for k in self.order if not self.fixed[k]][:_MOST_REGIONS]:
+            size = np.abs(np.log(other.area / self.shapes.area[region]))
+            slender = np.log(self.shapes.long[region] / self.shapes.short[region])
+            form = np.abs(np.log(other.long / other.short) - slender)
+            centre = self.shapes.centre[region]
+            expected = self.expected[region]
+            away = np.linalg.norm(other.centre - transform(expected, centre[None])[0], axis=1) / self.diagonal
+            unlike = size + 0.5 * form + 2 * away
+            for area in np.argsort(unlike, kind="stable")[:3]:
+                if size[area] > _LIKE_SIZE:
+                    continue
+                squash = other.covariance_power(area, 0.5) @ self.shapes.covariance_power(region, -0.5)
+                turn = float((other.tilt[area] - self.shapes.tilt[region] + np.pi / 2) % np.pi - np.pi / 2)
+                linears = [expected[:, :2], squash, -squash, rotation(turn), rotation(turn + np.pi)]
+                found += [about(linear, centre, other.centre[area]) for linear in linears]
+        return found
+
+    def _from_the_whole(self) -> list[Affine]:
+        """Motions of the whole drawing: silhouette onto silhouette, and lines onto lines from many turns."""
+        found = silhouette(self.regions, self.guide.areas) if self.guide.areas.live.any() else []
+        everything = np.concatenate(
+            [points for points, used in zip(self.points, self.weight, strict=True) if used] or [np.empty((0, 4))]
+        )
+        sample = _sample(everything, 4 * _POINTS)
+        if len(sample) < _FEWEST_POINTS:
+            return found
+        starts: list[Affine] = []
+        target = self.guide.points[:, :2]
+        spread = float(np.sqrt(target.var(axis=0).sum()))
+        for motion in [self.expected[k] for k in self.order if not self.fixed[k]][:6]:
+            placed = transform(motion, sample[:, :2])
+            scale = float(np.clip(spread / max(np.sqrt(placed.var(axis=0).sum()), 1), 0.7, 1.4))
+            for turn in np.deg2rad(np.arange(-180, 180, 20)):
+                for size in (1.0, scale):
+                    linear = size * rotation(turn) @ motion[:, :2]
+                    starts.append(about(linear, sample[:, :2].mean(axis=0), target.mean(axis=0)))
+            starts.append(motion)
+        misfits = self.guide.misfits(sample, starts)
+        best = np.argsort(misfits, kind="stable")[:6]
+        return found + [self.guide.fit(sample, starts[k]) for k in best] + [starts[k] for k in best[:2]]
+
+    def _refined(self, chosen: NDArray[Any]) -> list[Affine]:
+        """Fit the motions in use to the guide: for all regions that share one, and for each region alone."""
+        found = []
+        for number in np.unique(chosen):
+            members = [self.points[k] for k in np.flatnonzero(chosen == number) if self.weight[k]]
+            if members:
+                found.append(self.guide.fit(_sample(np.concatenate(members), 3 * _POINTS), self.motions[number]))
+        for region, number in enumerate(chosen):
+            if self.weight[region]:
+                found.append(self.guide.fit(self.sampled[region], self.motions[number]))
+        return found
+
+    def _turned_at_joints(self, chosen: NDArray[Any]) -> list[Affine]:
+        """Turn regions whose outlines are still off about where they touch a neighbour."""
+        found = []
+        for contact in self.contacts:
+            for region, other in ((contact.first, contact.second), (contact.second, contact.first)):
+                if not self.weight[region] or self.misfits[region, chosen[region]] < 0.12:
+                    continue
+                if self.shapes.area[region] > 1.5 * self.shapes.area[other]:
+                    continue
+                carried = self.motions[chosen[other]]
+                joint = contact.points.mean(axis=0)
+                place = transform(carried, joint[None])[0]
+                turned = [about(rotation(turn) @ carried[:, :2], joint, place) for turn in _TURNS]
+                misfits = self.guide.misfits(self.sampled[region], turned)
+                found += [self.guide.fit(self.sampled[region], turned[k]) for k in np.argsort(misfits)[:2]]
+        return found
+
+
+def _turns_and_sizes(motions: list[Affine]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return how far motions turn (radians) and how often they double areas."""
+    turns = np.array([angle(motion) for motion in motions])
+    return turns, np.log2(np.maximum(np.linalg.det(np.array(motions)[:, :, :2]), 1e-3))
+
+
+def _apart(places: NDArray[Any], others: Points) -> NDArray[Any]:
+    """Return for (motions, points, 2) how far they are from (points, 2), 0 (together) .. 1 (parted)."""
+    difference = places - others
+    distance = np.sqrt(np.einsum("mpi,mpi->mp", difference, difference)) / _PARTED_PIXELS
+    return np.asarray(np.minimum(distance, 1).mean(axis=1))
+
+
+def _keeps_shape(motion: Affine) -> bool:
+    if not is_plausible(motion):
+        return False
+    scales = np.linalg.svd(motion[:, :2], compute_uv=False)
+    return bool(scales[1] > _SCALES[0] and scales[0] < _SCALES[1])
+
+
+def _sample(points: NDArray[Any], count: int) -> NDArray[Any]:
+    if len(points) <= count:
+        return points
+    return np.asarray(points[np.linspace(0, len(points) - 1, count).astype(int)])
+
+
+def _thickness(drawn: Mask) -> float:
+    """Return how many pixels wide lines are: four times the mean depth in them."""
+    if not drawn.any():
+        return 1.0
+    depth = cv2.distanceTransform(drawn.astype(np.uint8), cv2.DIST_L2, 3)
+    return max(1.0, 4 * float(depth[drawn].mean()) - 2)
+
+
+def _outline_points(regions: Regions, drawn: Mask) -> list[NDArray[Any]]:
+    """Return each region's line pixels as (n, 4) oriented points."""
+    points = oriented_points(drawn)
+    region = regions.labels[points[:, 1].astype(int), points[:, 0].astype(int)]
+    return [points[region == number] for number in range(1, regions.count + 1)]
+
+
+def _find_contacts(labels: NDArray[Any], reach: int = 3) -> list[_Contact]:
+    height, width = labels.shape
+    found = []
+    for down, right in ((0, reach), (reach, 0)):
+        first, second = labels[: height - down, : width - right], labels[down:, right:]
+        rows, columns = np.nonzero((first != second) & (first > 0) & (second > 0))
+        pair = np.sort(np.column_stack([first[rows, columns], second[rows, columns]]), axis=1)
+        found.append(np.column_stack([pair, columns + right / 2, rows + down / 2]))
+    points = np.concatenate(found)
+    contacts = []
+    if len(points):
+        pairs, which = np.unique(points[:, :2].astype(int), axis=0, return_inverse=True)
+        which = which.ravel()
+        for index, (i, j) in enumerate(pairs):
+            border = points[which == index, 2:]
+            length = len(border) / reach
+            if length >= 2:
+                along = border[np.argsort(border @ _long_axis(border), kind="stable")]
+                contacts.append(_Contact(int(i) - 1, int(j) - 1, length, _sample(along, _CONTACT_POINTS)))
+    return contacts
+
+
+def _long_axis(points: Points) -> NDArray[Any]:
+    centred = points - points.mean(axis=0)
+    return np.asarray(np.linalg.eigh(centred.T @ centred)[1][:, 1])
