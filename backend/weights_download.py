@@ -94,9 +94,16 @@ def address_of(published: Published, mirror: str = "") -> str:
     parts = urlsplit(base)
     if parts.scheme not in ("https", "http") or not parts.netloc:
         raise UserError(
-            "mirror-invalid", f"The mirror “{base}” is no web address.", "It must look like https://mirror.example."
+            "mirror-invalid",
+            f"The mirror “{base.rpartition('@')[2]}” is no web address.",
+            "It must look like https://mirror.example.",
         )
     return f"{base}/{published.path}"
+
+
+def host_of(address: str) -> str:
+    """Return the server of an address, to be shown: without a name and password that may stand before it."""
+    return urlsplit(address).netloc.rpartition("@")[2]
 
 
 def download(published: Published, folder: Path, listener: Listener, *, mirror: str = "") -> Path:
@@ -192,12 +199,12 @@ def _ask(address: str, published: Published) -> _Stated:
     if not sha256:
         raise UserError(
             "download-unverifiable",
-            f"{urlsplit(address).netloc} states no SHA-256 of “{published.name}”, so it cannot be checked.",
+            f"{host_of(address)} states no SHA-256 of “{published.name}”, so it cannot be checked.",
             "Use another mirror, or download it yourself and use Locate.",
         )
     if not size.isdigit() or int(size) == 0:
         raise UserError(
-            "download-changed", f"{urlsplit(address).netloc} does not say how large “{published.name}” is.", _KEPT
+            "download-changed", f"{host_of(address)} does not say how large “{published.name}” is.", _KEPT
         )
     return _Stated(address, int(size), sha256, f"{sha256} {size}")
 
@@ -383,7 +390,7 @@ def _explained(error: Exception, address: str, folder: Path) -> UserError:
     """Return what to tell a person about a failure of network or disk."""
     from .environment.complaints import disk_complaint
 
-    host = urlsplit(address).netloc
+    host = host_of(address)
     if isinstance(error, urllib.error.HTTPError):
         if error.code in (404, 410):
             return UserError(
