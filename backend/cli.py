@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
+from .colour_command import add_colour_command
 from .engines import (
     DEVICE_VARIABLE,
     ENGINES,
@@ -90,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     batch.set_defaults(command=_batch)
 
     _add_engine_options(add_smooth_command(commands))
+    _add_engine_options(add_colour_command(commands))
 
     trace = commands.add_parser("trace", help="turn a job's drawings into strokes", allow_abbrev=False)
     trace.add_argument("folder", type=Path, metavar="JOBDIR")

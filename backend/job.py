@@ -111,6 +111,7 @@ class Settings:
     guidance: how strongly prompt and keys steer, 1..20; 1 switches it off.
     steps: denoising steps, 1..200; 0 means what the preset says.
     flat_colours: keep flat palette colours flat.
+    colouring: the guides are finished line drawings, one at each wanted frame, to be coloured as the keys are.
     """
 
     seed: int = 0
@@ -123,6 +124,7 @@ class Settings:
     guidance: float = 7.5
     steps: int = 0
     flat_colours: bool = True
+    colouring: bool = False
 
 
 @dataclass(frozen=True)
@@ -314,6 +316,7 @@ def _parse_settings(record: Record) -> Settings:
         guidance=record.number("guidance", 1, 20, defaults.guidance),
         steps=record.whole("steps", 0, 200, defaults.steps),
         flat_colours=record.flag("flat_colours", defaults.flat_colours),
+        colouring=record.flag("colouring", defaults.colouring),
     )
 
 

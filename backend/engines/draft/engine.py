@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from ...colouring import colour_between
 from ...errors import UserError
 from ...job import Settings
 from .. import Frame, Interval, Report
@@ -39,6 +41,9 @@ class DraftEngine:
         """
         start, end = interval.start, _fitted(interval.end, interval.start.shape)
         _check_size(start)
+        if settings.colouring:
+            yield from _coloured(replace(interval, end=end), report)
+            return
         pixels = premultiply(start), premultiply(end)
         report.stage("finding motion")
         report.progress(0, len(interval.times) + 1)
@@ -69,6 +74,14 @@ class DraftEngine:
 
     def unload(self) -> None:
         """Nothing is kept."""
+
+
+def _coloured(interval: Interval, report: Report) -> Iterator[Frame]:
+    report.stage("colouring")
+    report.note("method", "colouring")
+    for done, (time, picture) in enumerate(colour_between(interval)):
+        yield Frame(time, picture)
+        report.progress(done + 1, len(interval.times))
 
 
 def _method(betweens: list[Between]) -> str:

@@ -1,0 +1,78 @@
+"""The line drawings between two coloured keys, coloured one after another, away from the key they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from ..errors import UserError
+from .painting import paint_next, paint_reference, picture_of
+from .reference_lines import lines_of
+
+if TYPE_CHECKING:
+    from ..engines import Interval, Lines, Picture
+
+#: A key belongs to the drawing beside it when its lines fit at least this well, compared with the other key's.
+_FITS = 0.6
+_NEAR_PIXELS = 5
+_INK = 0.5
+
+
+def colour_between(interval: Interval) -> Iterator[tuple[float, Picture]]:
+    """Yield (time, picture) for every wanted time, in an order of its own.
+
+    interval: its guides are finished line drawings, one at each wanted time; its keys are coloured references.
+    Raises UserError("colouring-without-lines") when a wanted time has no line drawing.
+    """
+    times = sorted(interval.guides)
+    missing = [time for time in interval.times if time not in interval.guides]
+    if missing:
+        raise UserError(
+            "colouring-without-lines",
+            f"{len(missing)} of the drawings to be coloured have no line drawing.",
+            "Draw the lines of every frame first, or leave those frames out.",
+        )
+    forward, backward = _divide(interval, times)
+    wanted = set(interval.times)
+    for key, way in ((interval.start, forward), (interval.end, backward)):
+        left = wanted & set(way)
+        if not left:
+            continue
+        painted, palette = paint_reference(lines_of(key), key)
+        for time in way:
+            painted = paint_next(painted, interval.guides[time])
+            if time in left:
+                left.discard(time)
+                yield time, picture_of(painted, palette)
+            if not left:
+                break
+
+
+def _divide(interval: Interval, times: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Return the times to be coloured from the start key on, and from the end key backwards.
+
+    Each half belongs to its own key. A key that does not fit the drawing beside it, such as a reference that stands
+    for both sides of a shot, is left out.
+    """
+    if not times:
+        return [], []
+    start = _fit(lines_of(interval.start), interval.guides[times[0]])
+    end = _fit(lines_of(interval.end), interval.guides[times[-1]])
+    if end < _FITS * start:
+        return list(times), []
+    if start < _FITS * end:
+        return [], list(reversed(times))
+    middle = (len(times) + 1) // 2
+    return list(times[:middle]), list(reversed(times[middle:]))
+
+
+def _fit(lines: Lines, others: Lines) -> float:
+    """Return the share of the drawn pixels of `lines` that have a drawn pixel of the others near them."""
+    drawn = lines < _INK
+    if not drawn.any():
+        return 0.0
+    near = cv2.dilate((others < _INK).astype(np.uint8), np.ones((_NEAR_PIXELS, _NEAR_PIXELS), np.uint8)) > 0
+    return float(near[drawn].mean())
