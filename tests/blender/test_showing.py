@@ -112,8 +112,10 @@ def test_neighbours_show_the_drawings_before_and_after_ever_fainter(entry: Entry
     chosen.reference_place = "camera"
     assert sorted((5 - b.image_user.frame_start + 1, round(b.alpha, 3)) for b in backgrounds()) == sorted(seen)
     assert backgrounds()[-1].alpha == 1.0, "the drawing of the frame lies over its neighbours"
+    images = {background.image for background in backgrounds()}
+    assert len(images) == 5, "an image shows one of its frames at a time"
     chosen.reference_neighbours = 0
-    assert len(backgrounds()) == 1
+    assert len(backgrounds()) == 1 and sum(bool(image.get("inbetween_job")) for image in bpy.data.images) == 1
 
 
 def test_undo_takes_the_change_back_and_the_list_knows_it(entry: Entry) -> None:

@@ -14,7 +14,7 @@ from tests.blender import scenes
 from bl_ext.checkout.tooncrafter_blender.backend import job as jobs  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.backend import strokes as contract  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError  # isort: skip
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import keyframes  # isort: skip
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import guides, keyframes  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.results import import_result  # isort: skip
 
 RED, INK = "#e6453b", scenes.INK
@@ -228,3 +228,15 @@ def test_what_is_missing_is_a_sentence_and_changes_nothing(
             import_result(scene, job, tmp_path, "strokes")
         assert refused.value.code == code
     assert [layer.name for layer in obj.data.layers] == ["Lines"]
+
+
+def test_the_traced_layer_lies_under_the_guides_and_is_known_wherever_it_is_moved(
+    scene: bpy.types.Scene, obj: bpy.types.Object, tmp_path: Path
+) -> None:
+    guides.add_guide_layer(obj)
+    layer = bring_in(scene, obj, tmp_path)
+    assert [one.name for one in obj.data.layers] == ["Lines", layer.name, guides.GUIDE_LAYER_NAME]
+    obj.data.layers.move_bottom(layer)
+    obj.data.layers.new("Above")
+    assert bring_in(scene, obj, tmp_path).name == layer.name
+    assert layer.name == obj.data.layers[0].name and len(obj.data.layers) == 4

@@ -42,7 +42,7 @@ class Easel:
     def places(self, pixels: NDArray[Any], width: int, height: int) -> NDArray[Any]:
         """Return (n, 3) places in the layer's space of (n, 2) pixels on a canvas of this size."""
         world = self._world(pixels, width, height)
-        local: NDArray[Any] = world @ self.to_layer[:3, :3].T + self.to_layer[:3, 3]
+        local: NDArray[Any] = _times(self.to_layer[:3, :3], world) + self.to_layer[:3, 3]
         return local
 
     def units_per_pixel(self, pixels: NDArray[Any], width: int, height: int) -> NDArray[Any]:
@@ -57,14 +57,23 @@ class Easel:
         x, y = pixels[:, 0] / width * 2 - 1, 1 - pixels[:, 1] / height * 2
         near, far = (self._unproject(x, y, depth) for depth in (-1.0, 0.5))
         ray = far - near
-        along = (self.point - near) @ self.normal / (ray @ self.normal)
+        along = _times(self.normal[None], self.point - near)[:, 0] / _times(self.normal[None], ray)[:, 0]
         met: NDArray[Any] = near + along[:, None] * ray
         return met
 
     def _unproject(self, x: NDArray[Any], y: NDArray[Any], depth: float) -> NDArray[Any]:
-        corners = np.column_stack([x, y, np.full(len(x), depth), np.ones(len(x))]) @ self.from_view.T
+        corners = _times(self.from_view, np.column_stack([x, y, np.full(len(x), depth), np.ones(len(x))]))
         flat: NDArray[Any] = corners[:, :3] / corners[:, 3:]
         return flat
+
+
+def _times(matrix: NDArray[Any], places: NDArray[Any]) -> NDArray[Any]:
+    """Return the matrix (k, d) times each of the places (n, d): (n, k).
+
+    In one thread: numpy's matrix product wakes others, and waits for them where jobs keep all processors busy.
+    """
+    product: NDArray[Any] = np.einsum("kd,nd->nk", matrix, places)
+    return product
 
 
 def easel_of(scene: bpy.types.Scene, obj: bpy.types.Object, layer: bpy.types.GreasePencilLayer) -> Easel:

@@ -23,8 +23,8 @@ from .shown import Run, Shown
 _FACTS = "inbetween_reference"
 #: Where an image stands: 0 in the camera's frame, else so many frames to the right of it, each with a gap.
 _SLOT, _BESIDE = "inbetween_slot", 1.04
-#: Which of the pictures of a reference an empty shows.
-_LAYER = "inbetween_layer"
+#: On the images of neighbours, how many frames later they show what is seen now.
+_SHIFT = "inbetween_shift"
 #: Each neighbour is so much fainter than the one nearer to the current frame,
 _FAINTER = 0.45
 #: and so much further away, in shares of the distance, so that nearer ones are drawn over it.
@@ -78,7 +78,8 @@ def add_references(
     _camera(scene)
     images = references(scene, job.id)
     for image in images:
-        image.reload()
+        for one in _group(image):
+            one.reload()
     if not images:
         images = [_load(scene, job, shown, run) for run in runs]
     for image in images:
@@ -97,14 +98,16 @@ def remove_references(scene: bpy.types.Scene, job: Job) -> None:
     """Take the references of the job out of the scene; their files stay."""
     for image in references(scene, job.id):
         _take_down(scene, image)
-        if not image.users:
-            bpy.data.images.remove(image)
+        for one in _group(image):
+            if not one.users:
+                bpy.data.images.remove(one)
 
 
 def stand_beside(scene: bpy.types.Scene, job_id: str, slot: int) -> None:
     """Have the references of the job stand in the camera's frame (slot 0) or so many frames to the right of it."""
     for image in references(scene, job_id):
-        cast(Any, image)[_SLOT] = slot
+        for one in _group(image):
+            cast(Any, one)[_SLOT] = slot
         facts = _facts(image)
         for empty in _empties(scene, image):
             _stand_empty(empty, facts, slot)
@@ -120,7 +123,9 @@ def is_beside(scene: bpy.types.Scene, job_id: str) -> bool:
 
 def references(scene: bpy.types.Scene, job_id: str | None = None) -> list[bpy.types.Image]:
     """Return the images that are references of the job, or of any, in the scene."""
-    images = [image for image in bpy.data.images if cast(Any, image).get(_FACTS) and _standing(scene, image)]
+    images = [
+        image for image in bpy.data.images if _facts_on(image) and not _shift(image) and _standing(scene, image)
+    ]
     return images if job_id is None else marked(images, job_id)
 
 
@@ -173,7 +178,32 @@ def _stand_empty(empty: bpy.types.Object, facts: _Facts, slot: int) -> None:
 
 
 def _facts(image: bpy.types.Image) -> _Facts:
-    return _Facts(**json.loads(cast(Any, image)[_FACTS]))
+    return _Facts(**json.loads(_facts_on(image)))
+
+
+def _facts_on(image: bpy.types.Image) -> str:
+    return str(cast(Any, image).get(_FACTS, ""))
+
+
+def _shift(image: bpy.types.Image) -> int:
+    return int(cast(Any, image).get(_SHIFT, 0))
+
+
+def _group(image: bpy.types.Image) -> list[bpy.types.Image]:
+    """Return the image and those of its neighbours, the nearest first."""
+    job = cast(Any, image).get("inbetween_job")
+    images = [one for one in marked(bpy.data.images, job) if _facts_on(one) == _facts_on(image)]
+    return sorted(images, key=lambda one: (abs(_shift(one)), -_shift(one)))
+
+
+def _shifted(image: bpy.types.Image, shift: int) -> bpy.types.Image:
+    """Return the image itself, or its copy for a neighbour: one image shows one of its frames at a time only."""
+    found = next((one for one in _group(image) if _shift(one) == shift), None)
+    if found is None:
+        found = cast(bpy.types.Image, image.copy())
+        found.name = f"{image.name} {-shift:+d}"
+        cast(Any, found)[_SHIFT] = shift
+    return found
 
 
 def _layers(facts: _Facts, look: Look) -> list[_Layer]:
@@ -193,6 +223,9 @@ def _place(scene: bpy.types.Scene, image: bpy.types.Image, look: Look) -> None:
         _place_in_camera(scene, image, facts, layers, look)
     else:
         _place_on_empties(scene, image, facts, layers, look)
+    for one in _group(image):
+        if not one.users:
+            bpy.data.images.remove(one)
 
 
 def _standing(scene: bpy.types.Scene, image: bpy.types.Image) -> bool:
@@ -215,17 +248,19 @@ def _place_on_empties(
 ) -> None:
     empties = _empties(scene, image)
     if len(empties) != len(layers):
+        images = [_shifted(image, layer.shift) for layer in layers]
         _take_down(scene, image)
-        empties = [_new_empty(scene, image, facts, layer) for layer in layers]
+        empties = [_new_empty(scene, one, facts, layer) for one, layer in zip(images, layers, strict=True)]
     for empty, layer in zip(empties, layers, strict=True):
         empty.empty_image_depth = "FRONT" if look.in_front else "BACK"
         empty.color = (1.0, 1.0, 1.0, layer.opacity)  # type: ignore[assignment]
 
 
 def _empties(scene: bpy.types.Scene, image: bpy.types.Image) -> list[bpy.types.Object]:
-    """Return the empties that show the image, in the order of `_layers`."""
-    found = [obj for obj in scene.objects if obj.type == "EMPTY" and cast(Any, obj.data) == image]
-    return sorted(found, key=lambda obj: int(cast(Any, obj).get(_LAYER, 0)))
+    """Return the empties that show the image and its neighbours, in the order of `_layers`."""
+    images = _group(image)
+    found = [obj for obj in scene.objects if obj.type == "EMPTY" and cast(Any, obj.data) in images]
+    return sorted(found, key=lambda obj: images.index(cast(Any, obj.data)))
 
 
 def _remove_empties(empties: Iterable[bpy.types.Object]) -> None:
@@ -238,7 +273,7 @@ def _remove_empties(empties: Iterable[bpy.types.Object]) -> None:
 
 def _new_empty(scene: bpy.types.Scene, image: bpy.types.Image, facts: _Facts, layer: _Layer) -> bpy.types.Object:
     camera = _camera(scene)
-    empty = bpy.data.objects.new(image.name if not layer.shift else f"{image.name} {-layer.shift:+d}", None)
+    empty = bpy.data.objects.new(image.name, None)
     empty.empty_display_type = "IMAGE"
     empty.data = image  # type: ignore[assignment]
     empty.use_empty_image_alpha = True
@@ -251,7 +286,6 @@ def _new_empty(scene: bpy.types.Scene, image: bpy.types.Image, facts: _Facts, la
     first, last = facts.first + max(0, layer.shift), facts.last + min(0, layer.shift)
     _show_during(empty, first, last, scene.frame_current)
     mark(empty, cast(Any, image)["inbetween_job"])
-    cast(Any, empty)[_LAYER] = 2 * layer.depth - (layer.shift > 0)
     _stand_empty(empty, facts, _slot(image))
     return empty
 
@@ -318,8 +352,12 @@ def _place_in_camera(
     camera = cast(bpy.types.Camera, _camera(scene).data)
     backgrounds = _backgrounds(camera, image)
     if len(backgrounds) != len(layers):
+        images = [_shifted(image, layer.shift) for layer in layers]
         _take_down(scene, image)
-        backgrounds = [_new_background(scene, camera, image, facts, layer) for layer in reversed(layers)]
+        backgrounds = [
+            _new_background(scene, camera, one, facts, layer)
+            for one, layer in zip(reversed(images), reversed(layers), strict=True)
+        ]
     for background, layer in zip(backgrounds, reversed(layers), strict=True):
         background.display_depth = "FRONT" if look.in_front else "BACK"
         background.alpha = layer.opacity
@@ -331,7 +369,8 @@ def _cameras(scene: bpy.types.Scene) -> list[bpy.types.Camera]:
 
 
 def _backgrounds(camera: bpy.types.Camera, image: bpy.types.Image) -> list[bpy.types.CameraBackgroundImage]:
-    return [background for background in camera.background_images if background.image == image]
+    images = _group(image)
+    return [background for background in camera.background_images if background.image in images]
 
 
 def _new_background(
