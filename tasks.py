@@ -2,6 +2,7 @@
 
 python tasks.py demo                    set up what is needed, in-between an example shot, show where it is
 python tasks.py test [--blender 4.5]    set up everything, run the whole suite
+python tasks.py gui [DRIVER …]          drive the add-on with the mouse in Blender's real window (Linux)
 python tasks.py lint                    ruff and mypy
 python tasks.py tooncrafter ARGUMENTS   the command line, in the prepared environment
 python tasks.py lock                    write the hashed lock files anew from pyproject.toml
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     testing.add_argument("--blender", choices=BLENDERS, default=BLENDERS[0])
     testing.add_argument("--long", action="store_true", help="also the tests that take minutes")
     testing.set_defaults(task=test)
+    clicking = tasks.add_parser("gui", help="drive the add-on in Blender's window", add_help=False)
+    clicking.set_defaults(task=gui)
     tasks.add_parser("lint", help="ruff and mypy").set_defaults(task=lint)
     tasks.add_parser("tooncrafter", help="the command line", add_help=False).set_defaults(task=tooncrafter)
     tasks.add_parser("lock", help="write the lock files anew").set_defaults(task=lock)
@@ -58,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     packaging.add_argument("platforms", nargs="*", metavar="PLATFORM", help="such as linux-x64; default: all")
     packaging.set_defaults(task=package)
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.task not in (test, tooncrafter):
+    if rest and options.task not in (test, gui, tooncrafter):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
     try:
@@ -100,6 +103,13 @@ def test(options: argparse.Namespace) -> int:
         for python, half in halves
     ]
     return max(codes)
+
+
+def gui(options: argparse.Namespace) -> int:
+    """Run the drivers in Blender's window; where there can be no Blender, say so."""
+    backend = environment("core")
+    command = [sys.executable, "-m", "tests.gui", "--python", backend, *options.rest]
+    return subprocess.run(command, cwd=ROOT).returncode
 
 
 def lint(options: argparse.Namespace) -> int:

@@ -17,8 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import bpy
 
-from tests.gui import driver
-from tests.gui.drive_panel import build, open_tab
+from tests.gui import driver, shots, sidebar
 from tests.gui.driver import Story, say, screenshot, wait_until
 
 NAME = "bl_ext.user_default.tooncrafter_blender"
@@ -55,10 +54,10 @@ def story() -> Story:
     """Everything, in the order in which a person meets it."""
     yield from wait_until(lambda: bpy.context.window_manager.windows)
     queue = ours("jobs").queue
-    build()  # which also closes the splash screen
+    shots.build()  # which also closes the splash screen
     yield 2.0
     yield from show_preferences("preferences-before")
-    yield from open_tab(driver.area("VIEW_3D"))
+    yield from sidebar.show(driver.area("VIEW_3D"))
     assert bpy.ops.inbetween.generate() == {"FINISHED"}
     entry = queue.entries[-1]
     yield from wait_until(lambda: not entry.busy)

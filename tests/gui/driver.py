@@ -11,18 +11,26 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 import bpy  # noqa: E402 - Blender brings it
+import numpy as np  # noqa: E402 - and this
 
 from examples import checkout  # noqa: E402 - found only now
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 OUT = Path(os.environ["GUI_OUT"])
 Story = Iterator[float]
+
+#: The mouse moves so many times before Blender may look again.
+_MOVES = 8
 
 _began = time.monotonic()
 
@@ -35,6 +43,8 @@ def say(*words: object) -> None:
 def run(story: Callable[[], Story], enable: Callable[[], object] = checkout.enable) -> None:
     """Enable the add-on and run the story to its end, then end Blender."""
     enable()
+    # Otherwise the whole viewport is drawn again whenever the pointer passes over a button of the sidebar.
+    bpy.context.preferences.system.use_region_overlap = False
     steps = story()
 
     def step() -> float | None:
@@ -83,6 +93,44 @@ def click(x: float, y: float) -> Story:
     for act in ("mousedown", "mouseup"):
         subprocess.run(["xdotool", act, "1"], check=True)
         yield 0.2
+
+
+def press_key(*keys: str) -> Story:
+    """Press keys or combinations one after another, as xdotool names them: "n", "ctrl+z", "Right"."""
+    subprocess.run(["xdotool", "key", "--delay", "40", *keys], check=True)
+    yield 0.3
+
+
+def drag(places: Sequence[tuple[float, float]]) -> Story:
+    """Press at the first place and release at the last; window pixels from the bottom left."""
+    point_at(*places[0])
+    yield 0.4
+    subprocess.run(["xdotool", "mousedown", "1"], check=True)
+    yield 0.2
+    for start in range(1, len(places), _MOVES):
+        command = ["xdotool"]
+        for x, y in places[start : start + _MOVES]:
+            command += ["mousemove", f"{x:.0f}", f"{window().height - y:.0f}", "sleep", "0.005"]
+        subprocess.run(command, check=True)
+        yield 0.05
+    subprocess.run(["xdotool", "mouseup", "1"], check=True)
+    yield 0.4
+
+
+def undo(operator: Callable[[], object] | None = None) -> Story:
+    """Take the last step back; operator: bpy.ops.ed.redo to do it again."""
+    with bpy.context.temp_override(window=window()):
+        (operator or bpy.ops.ed.undo)()
+    yield 0.5
+
+
+def pixels(crop: tuple[int, int, int, int]) -> NDArray[Any]:
+    """Return what the screen shows there as (height, width, 3) bytes, top row first; crop: as in `screenshot`."""
+    left, bottom, width, height = crop
+    place = f"{width}x{height}+{left}+{window().height - bottom - height}"
+    command = ["import", "-silent", "-window", "root", "-crop", place, "+repage", "-depth", "8", "rgb:-"]
+    raw = subprocess.run(command, capture_output=True, check=True).stdout
+    return np.frombuffer(raw, np.uint8).reshape(height, width, 3)
 
 
 def point_at(x: float, y: float) -> None:
