@@ -29,6 +29,7 @@ def _modules() -> tuple[ModuleType, ...]:
         job_folders,
         job_panel,
         keymap,
+        language,
         listing,
         operators,
         panels,
@@ -45,6 +46,7 @@ def _modules() -> tuple[ModuleType, ...]:
     )
 
     return (
+        language,
         preferences,
         properties,
         charts,

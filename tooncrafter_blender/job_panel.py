@@ -12,6 +12,7 @@ from ..backend.job import THUMBNAILS_FOLDER, picture_name
 from . import job_folders, listing, old_jobs
 from .home import is_open
 from .jobs import Entry, State, queue
+from .language import say
 from .operators import (
     INBETWEEN_OT_bring_back,
     INBETWEEN_OT_move,
@@ -153,7 +154,7 @@ def _draw_entry(layout: Any, context: bpy.types.Context, entry: Entry) -> None:
             keys.template_icon(icon_value=icon, scale=_PICTURE_ROWS)
     facts = keys.column(align=True)
     facts.label(text=_ENGINE_NAMES.get(entry.job.engine, entry.job.engine))
-    facts.label(text=f"Frames {entry.first}–{entry.last}")
+    facts.label(text=say("Frames {first}–{last}", first=entry.first, last=entry.last))
     facts.label(text=f"{entry.job.canvas.width} × {entry.job.canvas.height}")
     if entry.busy:
         draw_progress(layout, entry)
@@ -164,14 +165,16 @@ def _draw_entry(layout: Any, context: bpy.types.Context, entry: Entry) -> None:
         column.operator(INBETWEEN_OT_restart.bl_idname, icon="FILE_REFRESH").job = entry.job.id
     if not is_open(entry):
         file = Path(entry.home.file).name or "a file that was never saved"
-        draw_text(column, context, f"Belongs to {file}.", "FILE_BLEND")
+        draw_text(column, context, say("Belongs to {file}.", file=file), "FILE_BLEND")
     draw_text(column, context, entry.sentence, _ICONS[entry.state])
     draw_text(column, context, entry.hint)
     for caution in entry.warnings[:_MOST_WARNINGS]:
-        where = f"Frame {caution.frame}: " if caution.frame is not None else ""
-        draw_text(column, context, where + caution.sentence, "INFO")
+        sentence = caution.sentence
+        if caution.frame is not None:
+            sentence = say("Frame {frame}: {sentence}", frame=caution.frame, sentence=sentence)
+        draw_text(column, context, sentence, "INFO")
     if (more := len(entry.warnings) - _MOST_WARNINGS) > 0:
-        draw_text(column, context, f"{more} more in result.json in the job's folder.")
+        draw_text(column, context, say("{more} more in result.json in the job's folder.", more=more))
     if entry.state is State.FAILED:
         draw_remedy(layout, entry.code)
     may_retry = entry.state in (State.FAILED, State.CANCELLED)
@@ -191,11 +194,11 @@ def _state(takes: list[Entry]) -> State:
 
 def _count(takes: list[Entry], state: State) -> str:
     if state is State.WAITING:
-        return "waits"
+        return say("waits")
     finished = sum(len(take.finished) for take in takes)
     wanted = sum(len(take.job.wanted) for take in takes)
-    many = f" · {len(takes)} takes" if len(takes) > 1 else ""
-    return f"{finished}{many}" if finished == wanted else f"{finished} of {wanted}{many}"
+    text = str(finished) if finished == wanted else say("{done} of {wanted}", done=finished, wanted=wanted)
+    return say("{text} · {takes} takes", text=text, takes=len(takes)) if len(takes) > 1 else text
 
 
 def _thumbnail(entry: Entry, frame: int) -> int:

@@ -11,6 +11,7 @@ from . import charts, grease_pencil
 from .chart_view import ticks
 from .first_run import draw_first_run
 from .jobs import State, queue
+from .language import say
 from .operators import INBETWEEN_OT_generate
 from .properties import choice_of, scene_in, settings_of
 from .prospect import Prospect, prospect
@@ -94,7 +95,11 @@ class INBETWEEN_PT_guides(Tab, bpy.types.Panel):
         """Lay out the sub-panel."""
         layout = self.layout
         now = scene_in(context).frame_current
-        layout.operator(INBETWEEN_OT_draw_guide.bl_idname, text=f"Draw Guide at Frame {now}", icon="GREASEPENCIL")
+        layout.operator(
+            INBETWEEN_OT_draw_guide.bl_idname,
+            text=say("Draw Guide at Frame {frame}", frame=now),
+            icon="GREASEPENCIL",
+        )
         spans = _prospect(context).spans
         frames = [frame for span in spans for frame in span.guides]
         if not frames:
@@ -102,7 +107,9 @@ class INBETWEEN_PT_guides(Tab, bpy.types.Panel):
         column = layout.column(align=True)
         for frame in frames[:_MOST_ROWS]:
             row = column.row(align=True)
-            going = row.operator(INBETWEEN_OT_go_to_frame.bl_idname, text=f"Guide at frame {frame}")
+            going = row.operator(
+                INBETWEEN_OT_go_to_frame.bl_idname, text=say("Guide at frame {frame}", frame=frame)
+            )
             going.frame = frame
             row.operator(INBETWEEN_OT_remove_guide.bl_idname, text="", icon="X").frame = frame
         _draw_more(column, len(frames) - _MOST_ROWS)
@@ -197,7 +204,7 @@ def _draw_charts(layout: Any, context: bpy.types.Context) -> None:
 
 def _draw_more(layout: bpy.types.UILayout, count: int) -> None:
     if count > 0:
-        layout.label(text=f"and {count} more")
+        layout.label(text=say("and {count} more", count=count))
 
 
 def _draw_refusal(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

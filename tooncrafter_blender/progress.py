@@ -1,18 +1,21 @@
-"""How far a job is, in a few words. Knows nothing of Blender."""
+"""How far a job is, in a few words."""
 
 from __future__ import annotations
 
 from .jobs import Entry, State
+from .language import say
 
 
 def progress_text(entry: Entry) -> str:
     """Return how far the job is, in a few words."""
     if entry.state is State.WAITING:
-        return f"{entry.stage}…" if entry.stage else "Waits for its turn"
+        return f"{entry.stage}…" if entry.stage else say("Waits for its turn")
     if entry.cancelling or not entry.progress:
         return f"{entry.stage[:1].upper()}{entry.stage[1:]}…"
-    text = f"{len(entry.finished)} of {len(entry.job.wanted)}"
-    return f"{text} · {duration(entry.seconds_left)} left" if entry.seconds_left >= 1 else text
+    text = say("{done} of {wanted}", done=len(entry.finished), wanted=len(entry.job.wanted))
+    if entry.seconds_left < 1:
+        return text
+    return say("{text} · {time} left", text=text, time=duration(entry.seconds_left))
 
 
 def duration(seconds: float) -> str:

@@ -18,6 +18,7 @@ from .choosing import (
 )
 from .home import is_open
 from .jobs import Entry, State, queue
+from .language import say
 from .properties import scene_in
 from .wrapped_text import draw_text
 
@@ -54,10 +55,14 @@ def _draw_list(layout: Any, everything: list[Entry]) -> None:
         row.operator(INBETWEEN_OT_discard_take.bl_idname, text="", icon="TRASH").job = take.job.id
     row = layout.row(align=True)
     if rest := takes.not_kept(everything[0]):
-        discarding = row.operator(INBETWEEN_OT_discard_take.bl_idname, text=f"Discard the Other {len(rest)}")
+        discarding = row.operator(
+            INBETWEEN_OT_discard_take.bl_idname, text=say("Discard the Other {count}", count=len(rest))
+        )
         discarding.job, discarding.rest = everything[0].job.id, True
     if away := len(everything) - len(present):
-        recalling = row.operator(INBETWEEN_OT_recall_takes.bl_idname, text=f"Bring Back {away}", icon="LOOP_BACK")
+        recalling = row.operator(
+            INBETWEEN_OT_recall_takes.bl_idname, text=say("Bring Back {count}", count=away), icon="LOOP_BACK"
+        )
         recalling.job = everything[0].job.id
 
 
@@ -68,13 +73,13 @@ def _draw_drawing(layout: Any, context: bpy.types.Context, take: Entry) -> None:
         is_bad = frame in take.marks.bad
         row.operator(
             INBETWEEN_OT_mark_bad.bl_idname,
-            text=f"Frame {frame} Is Bad",
+            text=say("Frame {frame} Is Bad", frame=frame),
             icon="CHECKBOX_HLT" if is_bad else "CHECKBOX_DEHLT",
             depress=is_bad,
         ).job = take.job.id
         row.operator(INBETWEEN_OT_accept.bl_idname, text="Accept as Key", icon="KEYFRAME_HLT").job = take.job.id
     if bad := take.marks.bad:
         listed = ", ".join(map(str, bad[:_MOST_FRAMES])) + ("…" if len(bad) > _MOST_FRAMES else "")
-        draw_text(layout.column(align=True), context, f"Bad: frame{'' if len(bad) == 1 else 's'} {listed}", "ERROR")
-        text = f"Redo {len(bad)} Drawing{'' if len(bad) == 1 else 's'}"
+        draw_text(layout.column(align=True), context, say("Bad: {frames}", frames=listed), "ERROR")
+        text = say("Redo Bad Drawings ({count})", count=len(bad))
         layout.operator(INBETWEEN_OT_redo.bl_idname, text=text, icon="FILE_REFRESH").job = take.job.id

@@ -12,6 +12,7 @@ import bpy
 from . import results
 from .home import find_scene
 from .jobs import Entry, queue
+from .language import say
 from .marks import Marks, write_marks
 from .preferences import ENGINE_CHOICES
 
@@ -22,8 +23,10 @@ def name_of(take: Entry) -> str:
     """Return how a take is called beside the others of its job."""
     others = queue.takes(take)
     differs = len({one.job.engine for one in others}) > 1
-    what = _ENGINE_NAMES.get(take.job.engine, take.job.engine) if differs else f"Seed {take.job.settings.seed}"
-    return f"Take {take.number} · {what}"
+    if differs:
+        engine = _ENGINE_NAMES.get(take.job.engine, take.job.engine)
+        return say("Take {number} · {engine}", number=take.number, engine=engine)
+    return say("Take {number} · Seed {seed}", number=take.number, seed=take.job.settings.seed)
 
 
 def previewed(entry: Entry) -> Entry:

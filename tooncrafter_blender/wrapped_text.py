@@ -22,13 +22,16 @@ def draw_text(
     """
     if not text:
         return
+    text = bpy.app.translations.pgettext_iface(text)
     assert context.preferences and context.region
     scale = context.preferences.system.ui_scale
     blf.size(0, _FONT_SIZE * scale)
     taken = _MARGIN if icon == "NONE" else _MARGIN + _ICON
     room = width * scale or context.region.width - taken * scale
     for index, line in enumerate(_lines(text, room)):
-        layout.label(text=line, icon=icon if index == 0 else ("NONE" if icon == "NONE" else "BLANK1"))
+        layout.label(
+            translate=False, text=line, icon=icon if index == 0 else ("NONE" if icon == "NONE" else "BLANK1")
+        )
 
 
 def _lines(text: str, width: float) -> list[str]:
