@@ -19,9 +19,9 @@ WARM = 20
 
 
 def memory_kilobytes(process: int) -> int:
-    """What the process has of its own: memory that no other has a part in."""
-    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+    """What the process has taken for itself, wherever the system keeps it now: in memory or swapped out."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon", "VmSwap")))
 
 
 def open_files(process: int) -> int:
