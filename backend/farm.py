@@ -82,8 +82,13 @@ class DaskCrew:
                         yield self._settle(item)
                     elif item["folder"] in by_folder:
                         hear(by_folder[item["folder"]], messages.parse_event(item["event"]))
+        except Exception as error:
+            if isinstance(error, UserError) or self._client.status == "running":
+                raise
+            raise _scheduler_lost() from error  # what is asked of Dask fails in many ways once that has happened
         finally:
-            self._client.unsubscribe_topic(self._topic)
+            if self._client.status == "running":
+                self._client.unsubscribe_topic(self._topic)
 
     def cancel(self) -> None:
         """Take back what waits and stop what runs."""
@@ -121,7 +126,7 @@ class DaskCrew:
         """Return what asks for another worker than `avoided`, if there is one."""
         if not avoided:
             return {}
-        others = [address for address in self._offering() if address != avoided]
+        others = [address for address in _offering(self._workers()) if address != avoided]
         return {"workers": others, "allow_other_workers": True} if others else {}
 
     def _settle(self, key: str) -> Outcome:
@@ -145,37 +150,40 @@ class DaskCrew:
 
         Raises UserError: "scheduler-lost", "workers-without-resource".
         """
-        told = False
+        told = nobody_offers = False
         while True:
-            if self._client.status not in ("running", "connecting"):
-                sentence = "The connection to the Dask scheduler broke."
-                hint = "Start it again and repeat the command: what is finished is kept."
-                raise UserError("scheduler-lost", sentence, hint, bad_input=False)
-            offering = self._offering()
-            if offering:
+            while self._client.status == "connecting":  # it broke; Dask tries to mend it for _CONNECT_SECONDS
+                time.sleep(_LOOK_SECONDS / 5)
+            if self._client.status != "running":
+                raise _scheduler_lost()
+            workers = self._workers()
+            if offering := _offering(workers):
                 return sum(offering.values())
-            if self._workers():
+            if workers and nobody_offers:  # one who has just joined has not said yet what it offers
                 raise UserError(
                     "workers-without-resource",
                     f"None of the Dask workers offers the resource {RESOURCE}.",
                     f"Start each with: dask worker … --nthreads 1 --resources {RESOURCE}=1",
                 )
+            nobody_offers = bool(workers)
             if not told:
                 self._say("Waiting for a Dask worker to join …")
                 told = True
             time.sleep(_LOOK_SECONDS)
 
-    def _offering(self) -> dict[str, int]:
-        """Return worker address -> how many jobs it takes at a time."""
-        return {
-            address: int(worker["resources"][RESOURCE])
-            for address, worker in self._workers().items()
-            if worker.get("resources", {}).get(RESOURCE, 0) >= 1
-        }
-
     def _workers(self) -> Mapping[str, Mapping[str, Any]]:
-        workers: Mapping[str, Mapping[str, Any]] = self._client.scheduler_info(n_workers=-1)["workers"]
+        """Return worker address -> what the scheduler knows of it; none while the connection is away."""
+        workers: Mapping[str, Mapping[str, Any]] = self._client.scheduler_info(n_workers=-1).get("workers", {})
         return workers
+
+
+def _offering(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Return worker address -> how many jobs it takes at a time."""
+    return {
+        address: int(worker["resources"][RESOURCE])
+        for address, worker in workers.items()
+        if worker.get("resources", {}).get(RESOURCE, 0) >= 1
+    }
 
 
 def _connect(scheduler: str) -> Client:
@@ -197,6 +205,12 @@ def _connect(scheduler: str) -> Client:
             "Give the address that `dask scheduler` printed, or its scheduler file.",
             bad_input=False,
         ) from error
+
+
+def _scheduler_lost() -> UserError:
+    sentence = "The connection to the Dask scheduler broke."
+    hint = "Start it again and repeat the command: what is finished is kept."
+    return UserError("scheduler-lost", sentence, hint, bad_input=False)
 
 
 def _wait_for_file(file: Path) -> None:

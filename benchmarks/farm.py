@@ -1,18 +1,22 @@
 """What a batch costs beside the drawing itself: added time per job, whether it grows, memory of who asks.
 
-    python benchmarks/farm.py [--jobs 1000] [--processes 1,2,4,8] [--farm]
+    python benchmarks/farm.py [--jobs 1000] [--processes 1,2,4,8] [--farm] [--folder DIR]
 
 Every job is one hold of a small key, so nearly all that is measured is the way of a job through batch, process,
-claim and disk. The baseline, measured anew before each row, is one process that runs a quarter as many of the same
-jobs in a plain loop. With p processes on c cores the loop's work can at best be divided by min(p, c), so
+claim and disk. The baseline is one process that runs the same jobs in a plain loop: the fastest of five loops
+before each row, because others on the machine can only make it slower. With p processes on c cores the loop's work
+can at best be divided by min(p, c), so
 
     added time per job = wall time / jobs - baseline time per job / min(p, c)
 
-which charges the batch with everything that it does not do in parallel. Linear: the time of the last tenth of the
-jobs against the second tenth (the first starts the processes). Memory: of the asking process, at a tenth and at the
-end. Others on the machine disturb wall time; processor time much less. So the added processor time is told too: of
-the asking process, and of everything that it started (scheduler, workers, drawing processes) less the loop's.
---farm: the same through a Dask scheduler and that many workers on this machine.
+which charges the batch with everything that it does not do in parallel. Linear: what jobs of the second half take
+against jobs of the first, by the median of blocks of twenty, which a moment's disturbance does not move. Memory:
+of the asking process, at a tenth of the jobs and at the end. Processor time is told too, which others disturb
+least: of the asking process, and of all that it started (scheduler, workers, drawing processes) less the loop's.
+
+--farm: the same through a Dask scheduler and that many workers on this machine. --folder: where the jobs lie. Each
+job waits six times for the disk to have what was written, which a disk that others use too makes most of the time;
+/dev/shm shows the program alone.
 """
 
 from __future__ import annotations
@@ -27,7 +31,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import psutil
@@ -41,6 +47,9 @@ from backend.job import Canvas, Job, Picture, Segment, write_job  # noqa: E402
 from backend.pictures import write_picture  # noqa: E402
 from backend.result import State  # noqa: E402
 from backend.run import run_job  # noqa: E402
+
+_BLOCK_JOBS = 20
+_LOOPS = 5
 
 
 def make_jobs(place: Path, count: int) -> None:
@@ -78,15 +87,15 @@ class Marks:
         jobs = len(self.times) - 1
         wall = self.times[-1] - self.times[0]
         tenth = max(1, jobs // 10)
-        second = self.times[2 * tenth] - self.times[tenth]
-        last = self.times[-1] - self.times[-1 - tenth]
+        blocks = [after - before for before, after in pairwise(self.times[::_BLOCK_JOBS])]
+        growth = median(blocks[len(blocks) // 2 :]) / median(blocks[: len(blocks) // 2])
         cpu = time.process_time() - self.began_cpu
         tree = (tree_seconds() - self.began_tree) / jobs - baseline_cpu
         best = baseline / min(processes, os.cpu_count() or 1)
         return (
             f"{processes:9d}  {baseline * 1000:8.1f}  {wall:6.1f}  {wall / jobs * 1000:8.1f}  "
             f"{(wall / jobs - best) * 1000:7.1f}  {cpu / jobs * 1000:7.1f}  {tree * 1000:9.1f}  "
-            f"{last / second:8.2f}  {self.megabytes[tenth]:6.1f}  {self.megabytes[-1]:6.1f}"
+            f"{growth:8.2f}  {self.megabytes[tenth]:6.1f}  {self.megabytes[-1]:6.1f}"
         )
 
 
@@ -100,9 +109,9 @@ def memory_megabytes() -> float:
 
 
 @contextmanager
-def fresh_jobs(count: int) -> Iterator[Path]:
-    """Yield a folder of jobs that were never run."""
-    place = Path(tempfile.mkdtemp(prefix="tooncrafter-farm-"))
+def fresh_jobs(count: int, folder: Path | None) -> Iterator[Path]:
+    """Yield a folder of jobs that were never run, in `folder` or with the temporary ones."""
+    place = Path(tempfile.mkdtemp(prefix="tooncrafter-farm-", dir=folder))
     try:
         make_jobs(place, count)
         yield place
@@ -129,7 +138,7 @@ def dask_crew(workers: int) -> Iterator[Crew]:
         while not (place / "scheduler.json").exists():
             time.sleep(0.1)
         crew = DaskCrew(str(place / "scheduler.json"))
-        while len(crew._offering()) < workers:
+        while len(crew._workers()) < workers:
             time.sleep(0.2)
         yield crew
         crew.close()
@@ -160,28 +169,36 @@ def tree_seconds() -> float:
     return total
 
 
-def plain_loop(count: int) -> tuple[float, float]:
-    """Return how many seconds a job takes in this process, one after the other, by the wall and the processor."""
-    with fresh_jobs(count) as place:
-        began, began_cpu = time.monotonic(), time.process_time()
-        for folder in sorted(place.iterdir()):
-            run_job(folder)
-        return (time.monotonic() - began) / count, (time.process_time() - began_cpu) / count
+def plain_loop(count: int, folder: Path | None) -> tuple[float, float]:
+    """Return how many seconds a job takes in this process, one after the other, by the wall and the processor.
+
+    The fastest of some loops over `count` jobs each.
+    """
+    seconds = []
+    for _ in range(_LOOPS):
+        with fresh_jobs(count, folder) as place:
+            began, began_cpu = time.monotonic(), time.process_time()
+            for shot in sorted(place.iterdir()):
+                run_job(shot)
+            seconds.append(((time.monotonic() - began) / count, (time.process_time() - began_cpu) / count))
+    return min(seconds)
 
 
 def main() -> None:
     """Measure and print one row for each number of processes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=1000)
+    parser.add_argument("--jobs", type=int, default=1000, help="at least 100")
     parser.add_argument("--processes", default="1,2,4,8")
     parser.add_argument("--farm", action="store_true", help="through Dask")
+    parser.add_argument("--folder", type=Path, help="where the jobs lie (default: the temporary folder)")
     options = parser.parse_args()
     print(f"{options.jobs} jobs, {os.cpu_count()} cores, {'through Dask' if options.farm else 'local'}")
-    print("           loop               batch    added  own CPU  added CPU  last/2nd   MB at   MB at")
-    print("processes  ms a job  wall s  ms a job       ms       ms         ms     tenth   tenth     end")
+    print("           loop               batch    added  own CPU  added CPU    second   MB at   MB at")
+    print("processes  ms a job  wall s  ms a job       ms       ms         ms     /first   tenth     end")
     for processes in map(int, options.processes.split(",")):
-        baseline, baseline_cpu = plain_loop(max(1, options.jobs // 4))
-        with fresh_jobs(options.jobs) as place, (dask_crew if options.farm else local_crew)(processes) as crew:
+        baseline, baseline_cpu = plain_loop(max(1, options.jobs // 20), options.folder)
+        crew_of = dask_crew if options.farm else local_crew
+        with fresh_jobs(options.jobs, options.folder) as place, crew_of(processes) as crew:
             tasks, _ = find_tasks(place)
             marks = Marks()
             failed = draw_all(tasks, crew, marks)

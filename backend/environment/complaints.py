@@ -11,6 +11,12 @@ KEPT = "What is downloaded already is kept; try again."
 #: The installer's words, in the order in which they decide: code, pattern, sentence, hint.
 _KNOWN: tuple[tuple[str, str, str, str], ...] = (
     (
+        "package-folder-missing",
+        r"Failed to read `--find-links` directory",
+        "The folder of packages that PIP_FIND_LINKS or UV_FIND_LINKS names cannot be read.",
+        "Correct that variable where Blender is started, or remove it, and try again.",
+    ),
+    (
         "disk-full",
         r"No space left|not enough space|Disk quota|os error (28|112|122)\b",
         "The disk with the folder “{home}” is full.",

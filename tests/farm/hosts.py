@@ -39,7 +39,9 @@ class Farm:
         }
         self._started: list[psutil.Process] = []
         where = ["--scheduler-file", str(self.scheduler_file)]
-        self._dask("scheduler", ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", *where])
+        self.scheduler = self._dask(
+            "scheduler", ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", *where]
+        )
         options = ["--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard", "--resources", resources, *where]
         self.hosts = [
             self._dask(f"host{index}", ["worker", *options, "--local-directory", str(place / f"host{index}")])

@@ -28,10 +28,9 @@ from tests.end_to_end.jobs import frames_of  # noqa: E402
 from tests.farm.hosts import Farm, stop_a_drawing_process_in_mid_job  # noqa: E402
 from tests.farm.slow_jobs import make_slow_job  # noqa: E402
 
-# A process must be caught in the middle of a job of some milliseconds; on a busy machine that takes minutes.
-pytestmark = pytest.mark.long
-
 JOBS, FRAMES, CORRUPT = 20, 12, "shot_07"
+#: The first jobs, one for each host, take half a second of work: a process can be caught in the middle of one.
+HEAVY_JOBS, HEAVY_SIZE, LIGHT_SIZE = 3, (480, 360), (120, 80)
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="processes cannot be frozen by a signal there")
 
@@ -41,7 +40,8 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The jobs, never run."""
     place = tmp_path_factory.mktemp("originals") / "jobs"
     for index in range(JOBS):
-        make_slow_job(place / f"shot_{index:02d}", seed=index, frames=FRAMES, size=(240, 160))
+        size = HEAVY_SIZE if index < HEAVY_JOBS else LIGHT_SIZE
+        make_slow_job(place / f"shot_{index:02d}", seed=index, frames=FRAMES, size=size)
     (place / CORRUPT / "keys/0001.png").write_bytes(b"no picture")
     return place
 
@@ -121,9 +121,10 @@ def check(farm: Farm, jobs: Path, batch, expected: dict[str, dict[str, bytes]], 
     assert journal.broken == []
 
 
-@pytest.fixture
-def farm(tmp_path: Path) -> Iterator[Farm]:
-    started = Farm(tmp_path / "farm", hosts=3)
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+    """One farm for all, as in a studio: a batch finds it as the last one left it, with two hosts at least."""
+    started = Farm(tmp_path_factory.mktemp("farm") / "farm", hosts=HEAVY_JOBS)
     yield started
     started.close()
 
@@ -136,20 +137,6 @@ def test_a_killed_worker_costs_nothing_that_was_finished(
     _, drawing = stop_a_drawing_process_in_mid_job(jobs, FRAMES)
     drawing.parent().kill()
     drawing.resume()  # an orphan that could go on drawing
-    check(farm, jobs, batch, expected, journal)
-
-
-@posix
-def test_a_killed_host_costs_nothing_that_was_finished(farm: Farm, jobs: Path, expected, journal: Journal) -> None:
-    batch = farm.batch(jobs)
-    _, drawing = stop_a_drawing_process_in_mid_job(jobs, FRAMES)
-    worker = drawing.parent()
-    host = worker.parent()
-    while host not in farm.hosts:  # between them may stand the process that starts workers
-        host = host.parent()
-    host.kill()
-    worker.kill()
-    drawing.resume()
     check(farm, jobs, batch, expected, journal)
 
 
@@ -213,6 +200,51 @@ def test_control_c_stops_the_workers_and_leaves_the_farm_standing(
         assert time.monotonic() < end + 60, "somebody draws on"
         time.sleep(0.1)
     check(farm, jobs, farm.batch(jobs), expected, journal)
+
+
+@posix
+def test_a_killed_host_costs_nothing_that_was_finished(farm: Farm, jobs: Path, expected, journal: Journal) -> None:
+    batch = farm.batch(jobs)
+    _, drawing = stop_a_drawing_process_in_mid_job(jobs, FRAMES)
+    worker = drawing.parent()
+    host = worker.parent()
+    while host not in farm.hosts:  # between them may stand the process that starts workers
+        host = host.parent()
+    host.kill()
+    worker.kill()
+    drawing.resume()
+    check(farm, jobs, batch, expected, journal)
+
+
+def test_a_scheduler_that_dies_is_a_sentence_and_the_same_command_on_a_new_one_goes_on(
+    jobs: Path, tmp_path: Path, expected
+) -> None:
+    for name in sorted(path.name for path in jobs.iterdir())[HEAVY_JOBS:]:
+        shutil.rmtree(jobs / name)
+    farm = Farm(tmp_path / "farm", hosts=1)
+    try:
+        batch = farm.batch(jobs)
+        end = time.monotonic() + 120
+        while not batch.published():
+            assert time.monotonic() < end, batch.complaints() + farm.logs()
+            time.sleep(0.05)
+        farm.scheduler.kill()
+        assert batch.wait() == 1
+        assert "connection to the Dask scheduler broke" in batch.complaints() + str(batch.events()[-1])
+        assert "Traceback" not in batch.complaints()
+    finally:
+        farm.close()
+    drawn = {folder.name: frames_of(folder) for folder in jobs.iterdir()}
+    farm = Farm(tmp_path / "new farm", hosts=1)
+    try:
+        again = farm.batch(jobs)
+        assert again.wait() == 0
+        assert not set(again.published()) & {(name, int(file[:4])) for name in drawn for file in drawn[name]}
+        assert {folder.name: frames_of(folder) for folder in jobs.iterdir()} == {
+            name: expected[name] for name in drawn
+        }
+    finally:
+        farm.close()
 
 
 def test_workers_that_offer_no_gpu_are_told_apart_from_no_workers(jobs: Path, tmp_path: Path) -> None:

@@ -66,6 +66,14 @@ def test_no_network(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     assert works(shop, plan)
 
 
+def test_a_folder_of_packages_that_is_not_there(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = shop.plan()
+    monkeypatch.setenv("PIP_FIND_LINKS", str(shop.folder / "no such folder"))
+    assert refusal(shop, plan).code == "package-folder-missing"
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    assert works(shop, plan)
+
+
 @pytest.mark.parametrize("status", [401, 403, 407])
 def test_a_network_that_refuses(shop: Shop, status: int) -> None:
     plan = shop.plan()
