@@ -19,7 +19,8 @@ _ROWS = 320
 class Scores:
     """psnr: dB. ssim: 0..1. chamfer: mean distance between line sets, pixels at 320 rows.
 
-    ghost: pixels of a colour that neither key has and no neighbouring colours mix to, % of the drawing.
+    ghost: pixels of a colour that neither key has and no neighbouring colours mix to, beyond those that the true
+    frame has (fine detail mixes more than two colours), % of the drawing.
     tear: pixels of small islands and holes beyond the keys', at 320 rows.
     """
 
@@ -48,7 +49,7 @@ def score(
     error = float(np.mean((a.astype(np.float32) - b) ** 2))
     psnr = 99.0 if error < 1e-3 else float(10 * np.log10(255**2 / error))
     similarity = float(structural_similarity(_gray(a), _gray(b), data_range=255))  # type: ignore[no-untyped-call]
-    return Scores(psnr, similarity, _chamfer(a, b), _ghost(made, keys), _tear(made, keys))
+    return Scores(psnr, similarity, _chamfer(a, b), _ghost(made, truth, keys), _tear(made, keys))
 
 
 def _gray(rgb: NDArray[np.uint8]) -> NDArray[Any]:
@@ -79,9 +80,11 @@ def _chamfer(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     return float(total / 2 * _ROWS / a.shape[0])
 
 
-def _ghost(made: NDArray[np.uint8], keys: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> float:
+def _ghost(
+    made: NDArray[np.uint8], truth: NDArray[np.uint8], keys: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+) -> float:
     colours = _common_colours(keys)
-    usual = sum(float(_unexplained(over_white(key), colours).mean()) for key in keys) / 2
+    usual = float(_unexplained(over_white(truth), colours).mean())
     drawn = max(1e-3, sum(float((key[..., 3] > 0).mean()) for key in keys) / 2)
     return 100 * max(0.0, float(_unexplained(over_white(made), colours).mean()) - usual) / drawn
 

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
 
 from .arcs import STRAIGHT, Arc
 from .colour import LIVE_ALPHA, Premultiplied, is_opaque
-from .composing import compose, sample
+from .composing import compose
 from .crumbs import Specks, count_specks, without_crumbs
 from .flow import FlowMotion
 from .layers import LayeredMotion
 from .solving import solve
+from .view import Source
 
 #: Motion is found on pictures whose long side is at most this.
 WORKING_SIDE_PIXELS = 640
 #: Pictures with a side or a drawn area smaller than this have no motion that could be found.
 SMALLEST_SIDE_PIXELS = 32
 SMALLEST_DRAWING_PIXELS = 30
+
+#: Pictures are drawn in bands of about this many pixels, each with so many rows (at working size) beyond its
+#: borders.
+BAND_PIXELS = 1_500_000
+HALO_PIXELS = 16
 
 Box = tuple[slice, slice]
 
@@ -37,6 +45,7 @@ class Between:
     method: str
     box: Box
     motions: tuple[LayeredMotion | FlowMotion, LayeredMotion | FlowMotion] | None
+    sources: tuple[Source, ...]
     opaque: bool
     specks: Specks | None
     arc: Arc = STRAIGHT
@@ -48,14 +57,17 @@ class Between:
         if self.motions is None:
             return cv2.addWeighted(self.start, 1 - time, self.end, time, 0)
         offset = self.offset(time)
-        views = self.motions[0].view(time, offset), self.motions[1].view(1 - time, offset)
-        a = sample(np.ascontiguousarray(self.start[self.box]), views[0])
-        b = sample(np.ascontiguousarray(self.end[self.box]), views[1])
-        drawn = compose(a, b, views, time, opaque=self.opaque, scale=self._scale())
-        if self.specks is not None:
-            drawn = without_crumbs(drawn, self.specks)
         frame = self.start.copy()
-        frame[self.box] = drawn
+        drawn = frame[self.box]
+        for band, inner in _bands(drawn.shape[0], drawn.shape[1], round(HALO_PIXELS * self._scale())):
+            views = (
+                self.motions[0].view(self.sources[0], time, offset, band),
+                self.motions[1].view(self.sources[1], 1 - time, offset, band),
+            )
+            made = compose(views, time, opaque=self.opaque, scale=self._scale())
+            drawn[inner] = made[inner.start - band.start : inner.stop - band.start]
+        if self.specks is not None:
+            drawn[:] = without_crumbs(drawn, self.specks)
         return frame
 
     def offset(self, time: float) -> tuple[float, float]:
@@ -79,9 +91,9 @@ def find_between(
     whole = np.s_[0:height, 0:width]
     opaque = is_opaque(start)
     if np.array_equal(start, end):
-        return Between(start, end, "hold", whole, None, opaque, None)
+        return Between(start, end, "hold", whole, None, (), opaque, None)
     if opaque != is_opaque(end) or not (_can_move(start) and _can_move(end)):
-        return Between(start, end, "cross-fade", whole, None, opaque, None)
+        return Between(start, end, "cross-fade", whole, None, (), opaque, None)
     box = _moving_box(start, end, opaque, arc.reach)
     scale = min(1.0, WORKING_SIDE_PIXELS / max(height, width))
     a, b = (_shrunk(np.ascontiguousarray(key[box]), scale) for key in (start, end))
@@ -93,7 +105,21 @@ def find_between(
     size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
     sized = replace(motions[0], size=size), replace(motions[1], size=size)
     specks = None if opaque else count_specks(start, end)
-    return Between(start, end, method, box, sized, opaque, specks, arc)
+    sources = tuple(
+        motion.source(np.ascontiguousarray(key[box])) for motion, key in zip(sized, (start, end), strict=True)
+    )
+    return Between(start, end, method, box, sized, sources, opaque, specks, arc)
+
+
+def _bands(height: int, width: int, halo: int) -> Iterator[tuple[slice, slice]]:
+    """Yield bands of rows: to draw, with a halo that composing looks at, and to keep.
+
+    A large picture is drawn band by band, so that memory does not grow with it.
+    """
+    count = max(1, round(height * width / BAND_PIXELS))
+    edges = [round(height * i / count) for i in range(count + 1)]
+    for start, stop in pairwise(edges):
+        yield slice(max(start - halo, 0), min(stop + halo, height)), slice(start, stop)
 
 
 def _can_move(pixels: Premultiplied) -> bool:

@@ -20,14 +20,17 @@ Gray = NDArray[Any]
 #: Alpha (of 255) above which a pixel counts as drawn, and above which a picture counts as opaque.
 LIVE_ALPHA = 4
 OPAQUE_ALPHA = 250
+_ROWS = 128
 
 
 def premultiply(picture: Picture) -> Premultiplied:
     """Turn a straight float picture into premultiplied 8 bit; values outside 0..1 and NaN are clipped."""
-    clean = np.clip(np.nan_to_num(picture, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
     out = np.empty(picture.shape, np.uint8)
-    out[..., 3] = np.rint(clean[..., 3] * 255)
-    out[..., :3] = np.rint(clean[..., :3] * (out[..., 3:].astype(np.float32)))
+    for top in range(0, len(picture), _ROWS):  # a few rows at a time: no float copy of the whole picture
+        rows = np.s_[top : top + _ROWS]
+        clean = np.clip(np.nan_to_num(picture[rows], nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+        out[rows, :, 3] = np.rint(clean[..., 3] * 255)
+        out[rows, :, :3] = np.rint(clean[..., :3] * (out[rows, :, 3:].astype(np.float32)))
     return out
 
 

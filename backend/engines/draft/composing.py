@@ -15,25 +15,20 @@ from .view import Map, View, nearest_true
 AGREE, DISAGREE = 14.0, 36.0
 #: How much a better match counts against being nearer in time.
 CONFIDENCE_WEIGHT = 0.8
+#: What neither key shows is filled from at least this far around (pixels).
+_FILL_ROOM = 24
 
 
-def sample(key: Premultiplied, view: View) -> Premultiplied:
-    """Return the key's pixels as the view places them, sharp (cubic)."""
-    return cv2.remap(key, view.x, view.y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+def compose(views: tuple[View, View], time: float, *, opaque: bool, scale: float = 1.0) -> Premultiplied:
+    """Return the frame at `time` from the start key's and the end key's views.
 
-
-def compose(
-    a: Premultiplied, b: Premultiplied, views: tuple[View, View], time: float, *, opaque: bool, scale: float = 1.0
-) -> Premultiplied:
-    """Return the frame at `time` from the start key's and the end key's pictures and views.
-
-    a, b: both keys brought to the moment. scale: frame pixels per working pixel.
+    scale: frame pixels per working pixel.
     """
     from_a, from_b = views
     if opaque:
-        a, b = _fill_unseen(a, b, from_a, from_b)
+        a, b = _fill_unseen(from_a, from_b)
     else:
-        a, b = a * from_a.seen[..., None], b * from_b.seen[..., None]
+        a, b = (np.where(view.seen[..., None], view.picture, np.uint8(0)) for view in views)
     trust = _trust(from_a, from_b, time, opaque, scale)
     both = from_a.seen & from_b.seen
     if opaque:
@@ -66,20 +61,25 @@ def _trust(a: View, b: View, time: float, opaque: bool, scale: float) -> Map:
     return cv2.blur((trust_a - trust_b).astype(np.float32), (window, window))
 
 
-def _fill_unseen(
-    a: Premultiplied, b: Premultiplied, from_a: View, from_b: View
-) -> tuple[Premultiplied, Premultiplied]:
+def _fill_unseen(from_a: View, from_b: View) -> tuple[Premultiplied, Premultiplied]:
     """Fill what neither key shows with the nearest backdrop, never with what happened to lie there."""
+    a, b = from_a.picture, from_b.picture
     unseen = ~(from_a.seen | from_b.seen)
     if not unseen.any():
         return a, b
-    nothing = np.ones_like(unseen)
-    backdrop_a = from_a.seen & (nothing if from_a.backdrop is None else from_a.backdrop)
-    backdrop_b = from_b.seen & (nothing if from_b.backdrop is None else from_b.backdrop)
-    known = cv2.erode((backdrop_a | (~from_a.seen & backdrop_b)).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    nearest = nearest_true(known if known.any() else ~unseen)
+    x, y, width, height = cv2.boundingRect(unseen.astype(np.uint8))
+    room = max(width, height) // 2 + _FILL_ROOM
+    box = np.s_[max(y - room, 0) : y + height + room, max(x - room, 0) : x + width + room]
+    inside = unseen[box]
+    seen_a, seen_b = from_a.seen[box], from_b.seen[box]
+    backdrop_a = seen_a if from_a.backdrop is None else seen_a & from_a.backdrop[box]
+    backdrop_b = seen_b if from_b.backdrop is None else seen_b & from_b.backdrop[box]
+    known = cv2.erode((backdrop_a | (~seen_a & backdrop_b)).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    nearest = nearest_true(known if known.any() else ~inside)
     if nearest is None:
         return a, b
-    shown = np.where(from_a.seen[..., None], a, b)
-    filled = cv2.blur(shown[nearest], (5, 5))
-    return np.where(unseen[..., None], filled, a), np.where(unseen[..., None], filled, b)
+    shown = np.where(seen_a[..., None], a[box], b[box])
+    shown[inside] = shown[nearest[0][inside], nearest[1][inside]]
+    smooth = cv2.blur(shown, (5, 5))
+    a[box][inside] = b[box][inside] = smooth[inside]
+    return a, b

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LARGEST_PIXELS = 5120 * 2880
 #: Frames of more pixels than this are drawn one at a time, smaller ones two at a time.
 _LARGE_PIXELS = 2048 * 1152
+#: Rows turned back into floats at a time.
+_ROWS = 128
 
 
 class DraftEngine:
@@ -110,8 +112,10 @@ def _finished(drawn: Premultiplied, start: Premultiplied, original: Picture) -> 
     """Return a straight picture in which what looks like the start key is the artist's own, to the last bit."""
     picture = original.copy()
     changed = drawn.view(np.uint32)[..., 0] != start.view(np.uint32)[..., 0]
-    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
-    if len(rows):
-        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        np.copyto(picture[box], straighten(drawn[box]), where=changed[box][..., None])
+    for top in range(0, len(picture), _ROWS):
+        rows = np.s_[top : top + _ROWS]
+        columns = np.flatnonzero(changed[rows].any(axis=0))
+        if len(columns):
+            box = np.s_[rows, columns[0] : columns[-1] + 1]
+            np.copyto(picture[box], straighten(drawn[box]), where=changed[box][..., None])
     return picture

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .colour import LIVE_ALPHA, Premultiplied
+from .colour import LIVE_ALPHA, Gray, Premultiplied
 from .features import WORST_COST, Features, flow_channel, match_cost
-from .view import NO_OFFSET, Map, Mask, View, nearest_true, pixel_grid
+from .view import NO_OFFSET, Map, Mask, Source, View, nearest_true, pixel_grid
 
 #: (height, width, 2) float32: displacement in pixels, x then y.
 Flow = NDArray[Any]
@@ -22,8 +22,13 @@ Flow = NDArray[Any]
 
 def dense_flow(a: Features, b: Features) -> Flow:
     """Return where every pixel of `a` goes in `b`."""
+    return search_flow(flow_channel(a), flow_channel(b))
+
+
+def search_flow(a: Gray, b: Gray) -> Flow:
+    """Return where every pixel of one channel goes in the other."""
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    return search.calc(flow_channel(a), flow_channel(b), np.zeros((*a.shape[:2], 2), np.float32))
+    return search.calc(a, b, np.zeros((*a.shape, 2), np.float32))
 
 
 def follow(pixels: NDArray[Any], flow: Flow) -> NDArray[Any]:
@@ -70,24 +75,30 @@ class FlowMotion:
         backdrop = np.ones_like(live) if opaque else None
         return FlowMotion(flow, confidence, hidden, backdrop, sources[order], live.shape)
 
-    def view(self, fraction: float, offset: tuple[float, float] = NO_OFFSET) -> View:
+    def source(self, key: Premultiplied) -> Source:
+        """Return the key as it is; see `Motion`."""
+        return Source(key, key)
+
+    def view(
+        self, source: Source, fraction: float, offset: tuple[float, float] = NO_OFFSET, rows: slice | None = None
+    ) -> View:
         """Return what the key shows at that fraction of the way; see `Motion`."""
         height, width = self.confidence.shape
+        band = slice(0, self.size[0]) if rows is None else rows
         x, y = pixel_grid(height, width)
         paths = (self.flow * np.float32(fraction) + np.array(offset, np.float32)).reshape(-1, 2)
         moved = paths[self.sources]
         column = np.rint(x.ravel()[self.sources] + moved[:, 0]).astype(np.intp)
         row = np.rint(y.ravel()[self.sources] + moved[:, 1]).astype(np.intp)
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-        source = np.full(height * width, -1, np.intp)
-        source[(row * width + column)[inside]] = self.sources[inside]
-        hit = (source >= 0).reshape(height, width)
+        hit_source = np.full(height * width, -1, np.intp)
+        hit_source[(row * width + column)[inside]] = self.sources[inside]
+        hit = (hit_source >= 0).reshape(height, width)
         nearest = nearest_true(hit)
         if nearest is None:
-            height, width = self.size
-            empty = np.zeros(self.size, np.bool_)
-            return View(*pixel_grid(height, width), empty, empty.astype(np.float32), empty, empty)
-        displacement = paths[source.reshape(hit.shape)[nearest]]
+            empty = np.zeros((band.stop - band.start, self.size[1]), np.bool_)
+            return View(source.key[band].copy(), empty, empty.astype(np.float32), empty, empty)
+        displacement = paths[hit_source.reshape(hit.shape)[nearest]]
         for _ in range(2):  # the scatter is exact to half a pixel; following the flow back makes it exact
             displacement = cv2.remap(
                 self.flow, x - displacement[..., 0], y - displacement[..., 1], cv2.INTER_LINEAR,
@@ -98,20 +109,27 @@ class FlowMotion:
             np.dstack([self.confidence, self.hidden]).astype(np.float32),
             x - displacement[..., 0], y - displacement[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
         )  # fmt: skip
-        return self._sized(displacement, closed, carried)
+        return self._sized(source.key, np.dstack([displacement, closed.astype(np.float32), carried]), band)
 
-    def _sized(self, displacement: Flow, seen: NDArray[Any], carried: NDArray[Any]) -> View:
-        """Return the view at the wanted size."""
+    def _sized(self, key: Premultiplied, found: NDArray[Any], band: slice) -> View:
+        """Return the view at the wanted size, from (height, width, 5): displacement, seen, confidence, hidden."""
         height, width = self.size
+        work_height, work_width = self.confidence.shape
+        x, y = pixel_grid(band.stop - band.start, width)
+        y = y + np.float32(band.start)
         if self.size != self.confidence.shape:
-            size = width, height
-            factor = np.array([width, height]) / self.confidence.shape[::-1]
-            displacement = cv2.resize(displacement, size, interpolation=cv2.INTER_LINEAR) * factor
-            seen = cv2.resize(seen * np.uint8(255), size, interpolation=cv2.INTER_LINEAR) > 127
-            carried = cv2.resize(carried, size, interpolation=cv2.INTER_LINEAR)
-        x, y = pixel_grid(height, width)
-        backdrop = None if self.backdrop is None else np.ones(self.size, np.bool_)
-        return View(
-            (x - displacement[..., 0]).astype(np.float32), (y - displacement[..., 1]).astype(np.float32),
-            seen > 0, carried[..., 0], carried[..., 1] > 0.5, backdrop,
-        )  # fmt: skip
+            factor_x, factor_y = width / work_width, height / work_height
+            at = (x + 0.5) / factor_x - 0.5, (y + 0.5) / factor_y - 0.5
+            maps = [
+                cv2.remap(
+                    np.ascontiguousarray(found[..., part]), *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+                )
+                for part in range(5)
+            ]
+            maps[0] *= factor_x
+            maps[1] *= factor_y
+        else:
+            maps = [np.ascontiguousarray(found[band, :, part]) for part in range(5)]
+        picture = cv2.remap(key, x - maps[0], y - maps[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        backdrop = None if self.backdrop is None else np.ones(x.shape, np.bool_)
+        return View(picture, maps[2] > 0.5, maps[3], maps[4] > 0.5, backdrop)

@@ -12,6 +12,7 @@ from .affine import Affine, inverse
 from .features import WORST_COST, Features, match_cost
 from .labelling import resized, warp
 from .paths import Paths
+from .redrawn import Redrawn
 
 #: How much a hint (lower, better matched) weighs against pixels (at half size) seen in a key.
 _HINT = 4.0
@@ -67,6 +68,19 @@ def front_order(
             else:
                 votes[i, j] += _HINT * (match[i] - match[j])
     return _sorted(numbers, votes, backdrop)
+
+
+def with_features_in_front(
+    order: list[int], redrawn: list[Redrawn], labels: tuple[NDArray[Any], NDArray[Any]], numbers: range
+) -> list[int]:
+    """Return the order with each redrawn feature right before the foremost part that it was drawn on."""
+    full = list(order)
+    for number, feature in zip(numbers, redrawn, strict=True):
+        under = {feature.host}
+        for label, own in zip(labels, (feature.start, feature.end), strict=True):
+            under |= set(np.unique(label[own]).tolist())
+        full.insert(1 + max(full.index(part) for part in under if part in full), number)
+    return full
 
 
 def _feet(label_a: NDArray[Any], label_b: NDArray[Any], numbers: list[int], paths: Paths) -> dict[int, float]:

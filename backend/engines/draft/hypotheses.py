@@ -31,6 +31,7 @@ from .regions import Regions, Shapes, measure, outline
 
 MOST_HYPOTHESES = 140
 MOST_PAIRS = 40
+_ICP_ROUNDS = 8
 #: Two motions that move no corner of the picture further apart than this are one.
 SAME_PIXELS = 1.5
 
@@ -120,11 +121,9 @@ def silhouette(a: Regions, b: Regions) -> list[Affine]:
     whole_a, whole_b = (measure(regions.live.astype(np.int32), 1) for regions in (a, b))
     turn = float((whole_b.tilt[0] - whole_a.tilt[0] + np.pi / 2) % np.pi - np.pi / 2)
     outlines = [outline(regions.live.astype(np.int32), 1) for regions in (a, b)]
-    fits = [
-        _fit_contour(outlines[0], outlines[1], about(rotation(guess), start, end))[1]
-        for guess in (0.0, turn, turn + np.pi)
-    ]
-    return [translation(end - start), about(scale * np.eye(2), start, end), *fits]
+    guesses = [about(rotation(guess), start, end) for guess in (0.0, turn, turn + np.pi)]
+    fits = _fit_contour(outlines[0], outlines[1], guesses)
+    return [translation(end - start), about(scale * np.eye(2), start, end), *(motion for _, motion in fits)]
 
 
 def region_pair(a: Regions, b: Regions, shape_a: Shapes, shape_b: Shapes, i: int, j: int) -> list[Affine]:
@@ -138,7 +137,7 @@ def region_pair(a: Regions, b: Regions, shape_a: Shapes, shape_b: Shapes, i: int
         guesses = [0.0, turn, turn + np.pi]
     else:
         guesses = [0.0, 0.6, -0.6]
-    fits = [_fit_contour(outline_a, outline_b, about(rotation(g), start, end)) for g in guesses]
+    fits = _fit_contour(outline_a, outline_b, [about(rotation(guess), start, end) for guess in guesses])
     fits.sort(key=lambda fit: fit[0] + 0.15 * abs(angle(fit[1])))
     found.append(fits[0][1])
     if fits[1][0] + 0.15 * abs(angle(fits[1][1])) < 1.5 * (fits[0][0] + 0.15 * abs(angle(fits[0][1]))) + 0.5:
@@ -146,30 +145,42 @@ def region_pair(a: Regions, b: Regions, shape_a: Shapes, shape_b: Shapes, i: int
     return found
 
 
-def _fit_contour(start: Points, end: Points, guess: Affine) -> tuple[float, Affine]:
-    """Iterative closest point: (mean distance both ways, motion); affine where that fits clearly better."""
-    motion = guess
-    for _ in range(8):
-        squared = _squared_distances(transform(motion, start), end)
-        nearest = squared.argmin(axis=1)
-        distance = np.sqrt(squared[np.arange(len(start)), nearest])
-        weights = 1 / (1 + (distance / (np.median(distance) + 1)) ** 2)
-        motion = fit_similarity(start, end[nearest], weights)
-    squared = _squared_distances(transform(motion, start), end)
-    error = _misfit(squared)
-    if len(start) >= 12:
-        sheared = fit_affine(start, end[squared.argmin(axis=1)])
-        scales = np.linalg.svd(sheared[:, :2], compute_uv=False)
-        if scales[0] < 2.2 and scales[1] > 0.4 and np.linalg.det(sheared[:, :2]) > 0:
-            sheared_error = _misfit(_squared_distances(transform(sheared, start), end))
-            if sheared_error < 0.75 * error:
-                return sheared_error, sheared
-    return error, motion
+def _fit_contour(start: Points, end: Points, guesses: list[Affine]) -> list[tuple[float, Affine]]:
+    """Iterative closest point from several guesses at once: (mean distance both ways, motion) of each.
+
+    Affine where that fits clearly better than a similarity.
+    """
+    motions = np.array(guesses)
+    for _ in range(_ICP_ROUNDS):
+        squared = _squared_distances(_moved(motions, start), end)
+        nearest = squared.argmin(axis=2)
+        distance = np.sqrt(np.take_along_axis(squared, nearest[..., None], axis=2)[..., 0])
+        weights = 1 / (1 + (distance / (np.median(distance, axis=1, keepdims=True) + 1)) ** 2)
+        motions = np.array([fit_similarity(start, end[n], w) for n, w in zip(nearest, weights, strict=True)])
+    squared = _squared_distances(_moved(motions, start), end)
+    found = []
+    for motion, near in zip(motions, squared, strict=True):
+        error = _misfit(near)
+        fit = error, motion
+        if len(start) >= 12:
+            sheared = fit_affine(start, end[near.argmin(axis=1)])
+            scales = np.linalg.svd(sheared[:, :2], compute_uv=False)
+            if scales[0] < 2.2 and scales[1] > 0.4 and np.linalg.det(sheared[:, :2]) > 0:
+                sheared_error = _misfit(_squared_distances(_moved(sheared[None], start), end)[0])
+                if sheared_error < 0.75 * error:
+                    fit = sheared_error, sheared
+        found.append(fit)
+    return found
+
+
+def _moved(motions: Points, points: Points) -> Points:
+    """Return the points (n, 2) taken through each of the motions (m, 2, 3): (m, n, 2)."""
+    return np.asarray(points @ motions[:, :, :2].transpose(0, 2, 1) + motions[:, None, :, 2])
 
 
 def _squared_distances(a: Points, b: Points) -> Points:
-    """Return (len(a), len(b)) squared distances; outlines are short, so that all pairs are faster than a tree."""
-    squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
+    """Return squared distances (m, n, len(b)) of (m, n, 2) points to `b`; outlines are short enough for that."""
+    squared = (a**2).sum(axis=-1)[..., None] + (b**2).sum(axis=1) - 2 * a @ b.T
     return np.asarray(np.maximum(squared, 0))
 
 

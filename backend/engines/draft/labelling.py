@@ -33,9 +33,14 @@ _CAMERA_GOOD = 0.06
 _EXPLAINED = 0.25
 #: What landing on clear ground costs, beyond looking different.
 _NOTHING = 0.3
+#: What a change of shape costs, per unit of the logarithm of its proportions.
+_RESHAPING = 0.15
 #: A region that matches nowhere better than this (mean mismatch) has no counterpart, and how much it still says.
 _ORPHANED = 0.5
 _ORPHAN_SAYS = 0.1
+#: What one more motion costs, in pixels that match as badly as can be, and what each of its pixels adds to that.
+MOTION_COST = 20.0
+MOTION_COST_SHARE = 0.03
 _STEP = 3
 
 
@@ -49,6 +54,10 @@ class Side:
     regions: Regions
     motions: list[Affine]
     opaque: bool
+
+
+#: (region, region, length of their border, its middle).
+Border = tuple[int, int, float, tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -80,14 +89,70 @@ def resized(motion: Affine, factor_x: float, factor_y: float) -> Affine:
     return np.column_stack([linear, offset])
 
 
-def label_regions(side: Side, camera_candidates: list[bool], still_backdrop: bool) -> Labels:
-    """Choose a motion for every region, then for every outline pixel.
+@dataclass(frozen=True)
+class Choice:
+    """What labelling knows about one key before both keys agree on the motions to keep.
+
+    chosen: (regions,) the motion of each region. costs: (regions, motions). area: (regions,). Costs and areas are
+    in the pixels they were summed over.
+    """
+
+    chosen: NDArray[Any]
+    costs: NDArray[Any]
+    area: NDArray[Any]
+    camera: int
+
+
+def choose_motions(side: Side, camera_candidates: list[bool], still_backdrop: bool) -> Choice:
+    """Choose a motion for every region.
 
     still_backdrop: the picture was cut out of a larger one whose rest does not change.
     """
     small = _Small.of(side)
     costs, camera = _region_costs(side, small, camera_candidates, still_backdrop)
-    chosen = _minimise(side, small, costs)
+    area = np.bincount(small.labels.ravel(), minlength=side.regions.count + 1)[1:]
+    return Choice(_minimise(side, area, _borders(small), costs), costs, area, camera)
+
+
+def _beyond(side: Side) -> float:
+    """Return what a match beyond the border of the picture costs.
+
+    Beyond the border of an opaque picture there may be anything; beside a drawing on clear ground is nothing.
+    """
+    return _OUTSIDE if side.opaque else 1.0
+
+
+def simplified(sides: tuple[Choice, Choice]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the choice of both keys with as few different motions as explain nearly as much.
+
+    One motion at a time is given up, the least missed first, as long as its regions lose little by going with
+    another that is used anyway (a label cost: Delong et al. 2012, "Fast Approximate Energy Minimization with Label
+    Costs"). Both keys give it up together, so that they tell the same story.
+    """
+    costs = np.concatenate([side.costs for side in sides])
+    area = np.concatenate([side.area for side in sides])
+    chosen = np.concatenate([side.chosen for side in sides])
+    while True:
+        used = np.unique(chosen)
+        loss = costs[:, used] - costs[np.arange(len(chosen)), chosen][:, None]
+        best: tuple[float, int, int] | None = None
+        for motion in used:
+            own = chosen == motion
+            allowed = MOTION_COST + MOTION_COST_SHARE * area[own].sum()
+            lost = loss[own].sum(axis=0)
+            lost[used == motion] = np.inf
+            heir = int(lost.argmin())
+            if lost[heir] < allowed and (best is None or lost[heir] - allowed < best[0]):
+                best = float(lost[heir] - allowed), int(motion), int(used[heir])
+        if best is None:
+            break
+        chosen[chosen == best[1]] = best[2]
+    first = len(sides[0].chosen)
+    return chosen[:first], chosen[first:]
+
+
+def label_pixels(side: Side, chosen: NDArray[Any], camera: int) -> Labels:
+    """Give every pixel the motion of its region, and every outline pixel the best motion near it."""
     motion = np.concatenate([[-1], chosen])[side.regions.labels].astype(np.int16)
     return Labels(_settle_outlines(side, motion, np.unique(chosen)), camera)
 
@@ -156,8 +221,7 @@ def _region_costs(
         explained = (back < 0.1 * WORST_COST).astype(np.float32) * np.float32(_EXPLAINED)
     costs = np.empty((count, amount))
     for index, motion in enumerate(small.motions):
-        # Beyond the border of an opaque picture there may be anything; beside a drawing on clear ground is nothing.
-        cost = small.cost(motion, side.opaque, _OUTSIDE if side.opaque else 1.0)
+        cost = small.cost(motion, side.opaque, _beyond(side))
         if explained is not None and index != camera:
             cost = cost + cv2.warpAffine(
                 explained,
@@ -168,12 +232,18 @@ def _region_costs(
         costs[:, index] = np.bincount(flat, cost.ravel(), minlength=count + 1)[1:]
     if not side.opaque:  # what the other key does not show says nothing of its motion: it goes with its neighbours
         costs[costs.min(axis=1) > _ORPHANED * area] *= _ORPHAN_SAYS
-    reluctance = np.array([0.01 + 0.02 * abs(angle(motion)) for motion in side.motions])
+    reluctance = np.array([0.01 + 0.02 * abs(angle(motion)) + _reshaping(motion) for motion in side.motions])
     reluctance[0] -= 0.01
     costs += reluctance * area[:, None]
     if side.opaque:
         _bind_backdrop(small.labels, costs, area, camera)
     return costs, camera
+
+
+def _reshaping(motion: Affine) -> float:
+    """Return what a change of shape costs a pixel: squeezing any flat area into another looks right inside."""
+    scales = np.linalg.svd(motion[:, :2], compute_uv=False)
+    return _RESHAPING * float(np.log(scales[0] / scales[1]))
 
 
 def _find_camera(side: Side, small: _Small, candidates: list[bool]) -> int:
@@ -210,12 +280,12 @@ def _bind_backdrop(labels: NDArray[Any], costs: NDArray[Any], area: NDArray[Any]
     costs[np.ix_(bound, other)] += 1e6
 
 
-def _minimise(side: Side, small: _Small, costs: NDArray[Any]) -> NDArray[Any]:
+def _minimise(side: Side, area: NDArray[Any], borders: list[Border], costs: NDArray[Any]) -> NDArray[Any]:
     """Return the motion (from 0) of each region."""
     count = side.regions.count
     neighbours: list[list[tuple[int, float, NDArray[Any]]]] = [[] for _ in range(count)]
     motions = np.array(side.motions)
-    for i, j, length, middle in _borders(small):
+    for i, j, length, middle in borders:
         there = motions @ np.array([*middle, 1.0])
         neighbours[i - 1].append((j - 1, length, there))
         neighbours[j - 1].append((i - 1, length, there))
@@ -228,7 +298,7 @@ def _minimise(side: Side, small: _Small, costs: NDArray[Any]) -> NDArray[Any]:
         for near in neighbours
     ]
     chosen = np.asarray(costs.argmin(axis=1))
-    order = np.argsort(-np.bincount(small.labels.ravel(), minlength=count + 1)[1:], kind="stable")
+    order = np.argsort(-area, kind="stable")
     for _ in range(SWEEPS):
         before = chosen.copy()
         for region in order:
@@ -244,7 +314,7 @@ def _minimise(side: Side, small: _Small, costs: NDArray[Any]) -> NDArray[Any]:
     return chosen
 
 
-def _borders(small: _Small) -> list[tuple[int, int, float, tuple[float, float]]]:
+def _borders(small: _Small) -> list[Border]:
     """Return (region, region, shared border length in small pixels / step, its middle in full pixels)."""
     height, width = small.labels.shape
     sides = []

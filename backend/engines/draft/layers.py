@@ -9,45 +9,55 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .affine import Affine, after, inverse, transform
+from .affine import IDENTITY, Affine, after, inverse, transform
+from .colour import Premultiplied
 from .labelling import resized
 from .paths import Paths
-from .view import NO_OFFSET, Map, Mask, View, pixel_grid
+from .view import NO_OFFSET, Map, Mask, Source, View, nearest_true
 
 #: Mask levels: sure of it, the soft rim of a silhouette, and a margin that only closes gaps.
 _CORE, _RIM, _MARGIN = 255, 150, 60
 _IS_CORE, _IS_RIM, _IS_MARGIN = 200, 100, 30
 _MARGIN_PIXELS = 2
+#: A map this close to standing still moves no pixel.
+_STILL = 1e-9
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One part of a key: its mask (uint8 levels) cut out at (left, top), in working pixels."""
+    """One part of a key, cut out at (left, top), in working pixels.
+
+    mask: uint8 (height, width, 3): how surely a pixel belongs to the part, its confidence, whether it is hidden (0
+    or 255). from_plate: drawn from the plate, not from the key itself.
+    """
 
     number: int
     left: int
     top: int
     mask: NDArray[Any]
+    from_plate: bool
 
 
-def cut_layers(label: NDArray[Any], order: list[int], soft: NDArray[Any]) -> list[Layer]:
-    """Cut a key into its parts, back to front. soft: pixels that may not cover what lies behind them."""
-    height, width = label.shape
+def cut_layer(
+    number: int, own: Mask, soft: Mask, confidence: Map, hidden: Mask, *, from_plate: bool
+) -> Layer | None:
+    """Cut one part out of a key; None when it has no pixel there.
+
+    own: its pixels. soft: pixels that may not cover what lies behind them.
+    """
+    rows, columns = np.flatnonzero(own.any(axis=1)), np.flatnonzero(own.any(axis=0))
+    if not len(rows):
+        return None
+    height, width = own.shape
     pad = _MARGIN_PIXELS + 1
+    top, left = max(rows[0] - pad, 0), max(columns[0] - pad, 0)
+    box = np.s_[top : min(rows[-1] + pad + 1, height), left : min(columns[-1] + pad + 1, width)]
+    inside = own[box]
     kernel = np.ones((2 * _MARGIN_PIXELS + 1,) * 2, np.uint8)
-    layers = []
-    for number in order:
-        own = label == number
-        if not own.any():
-            continue
-        rows, columns = np.flatnonzero(own.any(axis=1)), np.flatnonzero(own.any(axis=0))
-        top, left = max(rows[0] - pad, 0), max(columns[0] - pad, 0)
-        box = np.s_[top : min(rows[-1] + pad + 1, height), left : min(columns[-1] + pad + 1, width)]
-        inside = own[box]
-        mask = (cv2.dilate(inside.astype(np.uint8), kernel) > 0) * np.uint8(_MARGIN)
-        mask[inside] = np.where(soft[box][inside], _RIM, _CORE)
-        layers.append(Layer(int(number), int(left), int(top), mask))
-    return layers
+    level = cv2.dilate(inside.astype(np.uint8), kernel) * np.uint8(_MARGIN)
+    level[inside] = np.where(soft[box][inside], _RIM, _CORE)
+    mask = np.dstack([level, (confidence[box] * 255).astype(np.uint8), hidden[box] * np.uint8(255)])
+    return Layer(number, int(left), int(top), mask, from_plate)
 
 
 @dataclass(frozen=True)
@@ -55,52 +65,71 @@ class LayeredMotion:
     """One key's parts on their paths.
 
     layers: back to front. from_start: whether the key is the start key (time runs with the fraction).
-    confidence, hidden: as in `View`, but where the key has them, at working size.
-    backdrop: the number of the camera's motion.
-    size: (height, width) of the views to make; they may be larger than the working size.
+    redrawn, behind: at working size, the features that are drawn anew, and what they may be filled with.
+    backdrop: the number of the camera's motion. size: (height, width) of the frames; may be larger than working
+    size.
     """
 
     layers: list[Layer]
     paths: Paths
     from_start: bool
-    confidence: Map
-    hidden: Mask
+    redrawn: Mask
+    behind: Mask
     backdrop: int | None
     size: tuple[int, int]
 
-    def view(self, fraction: float, offset: tuple[float, float] = NO_OFFSET) -> View:
+    def source(self, key: Premultiplied) -> Source:
+        """Return the key, and the key without its redrawn features; see `Motion`."""
+        if not self.redrawn.any():
+            return Source(key, key)
+        height, width = self.size
+        around = cv2.dilate(self.redrawn.astype(np.uint8), np.ones((3, 3), np.uint8))
+        gone = cv2.resize(around * np.uint8(255), (width, height), interpolation=cv2.INTER_LINEAR) > 0
+        left = cv2.resize(self.behind.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+        nearest = nearest_true(left & ~gone)
+        if nearest is None:
+            return Source(key, key)
+        plate = key.copy()
+        plate[gone] = key[nearest[0][gone], nearest[1][gone]]
+        return Source(key, plate)
+
+    def view(
+        self, source: Source, fraction: float, offset: tuple[float, float] = NO_OFFSET, rows: slice | None = None
+    ) -> View:
         """Return what the key shows at that fraction of the way; see `Motion`."""
         height, width = self.size
-        work_height, work_width = self.confidence.shape
+        band = slice(0, height) if rows is None else rows
+        work_height, work_width = self.redrawn.shape
         factor_x, factor_y = width / work_width, height / work_height
         time = fraction if self.from_start else 1 - fraction
         placed = self.paths.at(time)
-        grid_x, grid_y = pixel_grid(height, width)
-        x, y = grid_x.copy(), grid_y.copy()
-        core = np.zeros(self.size, np.bool_)
-        rim, margin = core.copy(), core.copy()
-        backdrop = core.copy()
+        shape = band.stop - band.start, width
+        picture = np.zeros((*shape, 4), np.uint8) if self.backdrop is None else source.key[band].copy()
+        core = np.zeros(shape, np.bool_)
+        rim, margin, backdrop = core.copy(), core.copy(), core.copy()
+        carried = np.zeros((*shape, 2), np.uint8)
         for layer in self.layers:
             forward = placed[layer.number]
             if not self.from_start:
                 forward = after(forward, inverse(self.paths.parts[layer.number].motion))
             if layer.number != self.backdrop:
                 forward = forward + np.array([[0, 0, offset[0]], [0, 0, offset[1]]])
-            box = self._landing(layer, forward, factor_x, factor_y)
+            box = self._landing(layer, forward, factor_x, factor_y, band)
             if box is None:
                 continue
-            rows, columns = box
             back = inverse(resized(forward, factor_x, factor_y))
-            level = self._mask(layer, back, rows, columns, factor_x, factor_y)
-            here = np.s_[rows, columns]
+            mask = self._mask(layer, back, *box, factor_x, factor_y)
+            level = mask[..., 0]
+            here = np.s_[box[0].start - band.start : box[0].stop - band.start, box[1]]
             is_core = level > _IS_CORE
-            fills = (level > _IS_MARGIN) & ~core[here]
-            written = is_core | fills
-            column, row = np.arange(columns.start, columns.stop), np.arange(rows.start, rows.stop)
-            for target, line in ((x, 0), (y, 1)):
-                across = (back[line, 0] * column + back[line, 2]).astype(np.float32)
-                down = (back[line, 1] * row).astype(np.float32)
-                np.copyto(target[here], across[None] + down[:, None], where=written)
+            written = is_core | ((level > _IS_MARGIN) & ~core[here])
+            moved = _moved(source.plate if layer.from_plate else source.key, back, *box)
+            np.copyto(picture[here].view(np.uint32), moved.view(np.uint32), where=written[..., None])
+            np.copyto(
+                carried[here].view(np.uint16),
+                np.ascontiguousarray(mask[..., 1:]).view(np.uint16),
+                where=written[..., None],
+            )
             core[here] |= is_core
             rim[here] |= level > _IS_RIM
             margin[here] |= written
@@ -109,23 +138,20 @@ class LayeredMotion:
         seen = core | rim
         closed = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0
         seen |= closed & margin
-        carried = cv2.remap(
-            np.dstack([self.confidence, self.hidden]).astype(np.float32),
-            (x + 0.5) / factor_x - 0.5, (y + 0.5) / factor_y - 0.5, cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
+        return View(
+            picture, seen, carried[..., 0] * np.float32(1 / 255), carried[..., 1] > 127,
+            None if self.backdrop is None else backdrop,
         )  # fmt: skip
-        shown_backdrop = None if self.backdrop is None else backdrop
-        return View(x, y, seen, carried[..., 0], carried[..., 1] > 0.5, shown_backdrop)
 
     def _landing(
-        self, layer: Layer, forward: Affine, factor_x: float, factor_y: float
+        self, layer: Layer, forward: Affine, factor_x: float, factor_y: float, band: slice
     ) -> tuple[slice, slice] | None:
-        """Return the rows and columns of the view that the layer falls on."""
-        height, width = layer.mask.shape
+        """Return the rows and columns of the frame, inside the band, that the layer falls on."""
+        height, width = layer.mask.shape[:2]
         corners = np.array([[0, 0], [width, 0], [0, height], [width, height]]) + np.array([layer.left, layer.top])
         landed = (transform(forward, corners - 0.5) + 0.5) * [factor_x, factor_y]
-        low = np.floor(landed.min(axis=0)).astype(int).clip(0)
-        high = np.ceil(landed.max(axis=0)).astype(int).clip(None, [self.size[1], self.size[0]])
+        low = np.floor(landed.min(axis=0)).astype(int).clip([0, band.start])
+        high = np.ceil(landed.max(axis=0)).astype(int).clip(None, [self.size[1], band.stop])
         if (high <= low).any():
             return None
         return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
@@ -134,7 +160,7 @@ class LayeredMotion:
     def _mask(
         layer: Layer, back: Affine, rows: slice, columns: slice, factor_x: float, factor_y: float
     ) -> NDArray[Any]:
-        """Return the layer's mask levels over those rows and columns of the view."""
+        """Return the layer's mask over those rows and columns of the frame."""
         scale = np.array([1 / factor_x, 1 / factor_y])
         origin = np.array([columns.start, rows.start])
         offset = (back[:, :2] @ origin + back[:, 2] + 0.5) * scale - 0.5 - [layer.left, layer.top]
@@ -143,3 +169,14 @@ class LayeredMotion:
             layer.mask, lookup, (columns.stop - columns.start, rows.stop - rows.start),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         )  # fmt: skip
+
+
+def _moved(pixels: Premultiplied, back: Affine, rows: slice, columns: slice) -> Premultiplied:
+    """Return the pixels as they land there, sharp (cubic); what stands still is not resampled."""
+    if np.abs(back - IDENTITY).max() < _STILL:
+        return np.ascontiguousarray(pixels[rows, columns])
+    lookup = np.column_stack([back[:, :2], back[:, :2] @ [columns.start, rows.start] + back[:, 2]])
+    return cv2.warpAffine(
+        pixels, lookup, (columns.stop - columns.start, rows.stop - rows.start),
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
+    )  # fmt: skip

@@ -7,14 +7,25 @@ limbs stay together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .affine import IDENTITY, Affine, about, after, angle, fixed_point, inverse, power, stretch, transform
+from .affine import (
+    IDENTITY,
+    Affine,
+    about,
+    after,
+    angle,
+    fixed_point,
+    inverse,
+    power,
+    stretch,
+    transform,
+)
 
 #: A turn (radians) of less than this is no evidence of a joint.
 SMALLEST_TURN = 0.1
@@ -25,6 +36,15 @@ SMALLEST_CONTACT = 6
 #: A body is taken to be round: where its outline is twice as wide, it weighs four times as much.
 THICK = 2.0
 _REACH = 3
+#: A part that gets flatter along its way by this much, its area kept, has hit something after so many pixels; it
+#: falls when at least this share of its way goes down or up.
+_SQUASHED = 0.75
+_SAME_AREA = 1.25
+_LEAST_FALL = 8.0
+_FALLS = 0.4
+#: How late a squash comes, and how much a body stretches on its way to it (animators' squash and stretch).
+_IMPACT_POWER = 6
+_STRETCH = 0.2
 
 
 @dataclass(frozen=True)
@@ -33,6 +53,8 @@ class Part:
 
     motion: from the start key to the end key. relative: the same seen from the parent.
     centre: what the relative motion turns about, in the start key. parent: None for a part of its own.
+    impact: 1 when the part arrives squashed, -1 when it leaves squashed, 0 when neither.
+    redrawn: a feature that opens and closes at an even pace, down to nothing.
     """
 
     motion: Affine
@@ -40,6 +62,8 @@ class Part:
     centre: NDArray[Any]
     is_joint: bool
     parent: int | None
+    impact: int = 0
+    redrawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +87,10 @@ class Paths:
             place(number)
         return placed
 
+    def with_features(self, features: dict[int, Part]) -> Paths:
+        """Return the paths with further parts that hang on those there are."""
+        return Paths({**self.parts, **features})
+
     def root(self, number: int) -> int:
         """Return the part that this one hangs on in the end."""
         parent = self.parts[number].parent
@@ -70,18 +98,45 @@ class Paths:
 
 
 def _partial(part: Part, time: float) -> Affine:
-    linear = power(part.relative, time)
+    if part.redrawn:
+        linear = np.eye(2) + time * (part.relative[:, :2] - np.eye(2))
+    else:
+        linear = power(part.relative, time, _stretch_pace(part.impact, time))
     if part.is_joint:
         return about(linear, part.centre, part.centre)
     end = transform(part.relative, part.centre)
     return about(linear, part.centre, part.centre + time * (end - part.centre))
 
 
+def _stretch_pace(impact: int, time: float) -> float:
+    """Return how far the change of shape has gone: what hits the ground flattens there, not on its way."""
+    if impact < 0:
+        return 1 - _stretch_pace(-impact, 1 - time)
+    return time**_IMPACT_POWER - _STRETCH * 4 * time * (1 - time) if impact else time
+
+
+def _impact(motion: Affine, centre: NDArray[Any]) -> int:
+    """Say whether a part of its own arrives squashed (1), leaves squashed (-1), or neither (0).
+
+    Things land on the ground; only what travels level can be squashed by a wall.
+    """
+    way = transform(motion, centre) - centre
+    length = float(np.linalg.norm(way))
+    shape = stretch(motion)
+    area = float(np.linalg.det(shape))
+    if length < _LEAST_FALL or not 1 / _SAME_AREA < area < _SAME_AREA or abs(angle(motion)) > SAME_TURN:
+        return 0
+    along = 1 if abs(way[1]) > _FALLS * length else 0
+    ratio = float(shape[along, along] / shape[1 - along, 1 - along])
+    return int(ratio < _SQUASHED) - int(ratio > 1 / _SQUASHED)
+
+
 @dataclass(frozen=True)
 class _Body:
-    """Where a part lies in the start key: its pixel count, centre, radius and mask."""
+    """Where a part lies in the start key: its pixel count, weight, centre, radius and mask."""
 
     area: float
+    weight: float
     centre: NDArray[Any]
     radius: float
     distance: NDArray[Any]
@@ -106,7 +161,7 @@ def plan_paths(
     contacts = _contacts(label_a)
     for pair, length in _contacts(label_b).items():
         contacts[pair] = max(contacts.get(pair, 0), length)
-    return Paths(_grow(motions, bodies, contacts, backdrop))
+    return Paths(_about_whole_bodies(_grow(motions, bodies, contacts, backdrop), bodies, backdrop))
 
 
 def _grow(
@@ -134,6 +189,25 @@ def _grow(
                 if link is not None and (other not in links or link[0] < links[other][0]):
                     links[other] = link
     return parts
+
+
+def _about_whole_bodies(parts: dict[int, Part], bodies: dict[int, _Body], backdrop: int | None) -> dict[int, Part]:
+    """Let each part of its own travel by the centre of all that rides along with it."""
+    whole = dict(parts)
+    for number, part in parts.items():
+        if part.parent is not None or number == backdrop:
+            continue
+        riders = [bodies[other] for other in parts if _carrier(parts, other) == number]
+        weights = np.array([body.weight for body in riders])
+        centre = weights @ np.array([body.centre for body in riders]) / weights.sum()
+        whole[number] = replace(part, centre=centre, impact=_impact(part.motion, centre))
+    return whole
+
+
+def _carrier(parts: dict[int, Part], number: int) -> int:
+    """Return the part that this one is carried by without any joint between them."""
+    part = parts[number]
+    return number if part.parent is None or part.is_joint else _carrier(parts, part.parent)
 
 
 def _link(
@@ -172,8 +246,7 @@ def _body(number: int, motion: Affine, label_a: NDArray[Any], label_b: NDArray[A
     thickness = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
     rows, columns = np.nonzero(mask)
     weight = thickness[rows, columns].astype(np.float64) ** THICK
-    weight /= weight.sum()
-    centre = np.array([weight @ columns, weight @ rows])
+    centre = np.array([weight @ columns, weight @ rows]) / weight.sum()
     radius = float(np.sqrt(((columns - centre[0]) ** 2 + (rows - centre[1]) ** 2).mean()))
     if not in_a.any():
         mask = cv2.warpAffine(
@@ -183,7 +256,7 @@ def _body(number: int, motion: Affine, label_a: NDArray[Any], label_b: NDArray[A
     else:
         mask = in_a
     distance = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 3)
-    return _Body(float(max(in_a.sum(), in_b.sum())), transform(back, centre), radius, distance)
+    return _Body(float(max(in_a.sum(), in_b.sum())), float(weight.sum()), transform(back, centre), radius, distance)
 
 
 def _contacts(label: NDArray[Any]) -> dict[tuple[int, int], int]:

@@ -121,36 +121,42 @@ def _add_solid(
 ) -> None:
     """Add the connected areas of one colour that are more than a line."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5) if canvas_height >= 240 else (3, 3))
-    solid = cv2.morphologyEx(area, cv2.MORPH_OPEN, kernel) if canvas_height > 64 else area
-    count, pieces, stats, _ = cv2.connectedComponentsWithStats(area, connectivity=4)
-    kept = np.bincount(np.asarray(pieces)[solid > 0], minlength=count)
+    x, y, width, height = cv2.boundingRect(area)
+    box = np.s_[y : y + height, x : x + width]
+    own = area[box]
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(own, connectivity=4)
+    pieces = np.asarray(pieces)
     sizes = stats[:, cv2.CC_STAT_AREA]
-    nets = _line_nets(area, np.asarray(pieces), sizes)
+    large = np.flatnonzero(sizes >= smallest)
+    large = large[large > 0]
+    if not len(large):
+        return
+    solid = cv2.morphologyEx(own, cv2.MORPH_OPEN, kernel) if canvas_height > 64 else own
+    kept = np.bincount(pieces[solid > 0], minlength=count)
+    padded = cv2.copyMakeBorder(own, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
     number = np.zeros(count, np.int32)
-    for piece in range(1, count):
-        if nets[piece]:
-            continue
-        if sizes[piece] >= smallest and kept[piece] >= max(2, _SOLID_SHARE * sizes[piece]):
+    for piece in large:
+        is_solid = kept[piece] >= max(2, _SOLID_SHARE * sizes[piece])
+        if is_solid and not _is_line_net(pieces, depth, stats[piece], int(piece)):
             colours.append(colour)
             number[piece] = len(colours)
     found = number[pieces]
-    np.copyto(cores, found, where=found > 0)
+    np.copyto(cores[box], found, where=found > 0)
 
 
-def _line_nets(area: NDArray[Any], pieces: NDArray[Any], sizes: NDArray[Any]) -> Mask:
-    """Tell which connected pieces are outlines: nowhere thick for their area, and with more inside than they cover.
+def _is_line_net(pieces: NDArray[Any], depth: NDArray[Any], stats: NDArray[Any], piece: int) -> bool:
+    """Tell whether a connected piece is outlines: nowhere thick for its area, with more inside than it covers.
 
     A thick pen's outlines survive any opening, but they go with the shapes that they bound and are none themselves.
     """
-    depth = cv2.distanceTransform(area, cv2.DIST_L2, 3)
-    radius = np.zeros(len(sizes))
-    np.maximum.at(radius, pieces.ravel(), depth.ravel())
-    nets = np.asarray(sizes > _NET_SPREAD * radius**2)
-    nets[0] = False
-    for piece in np.flatnonzero(nets):
-        borders, _ = cv2.findContours((pieces == piece).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        nets[piece] = sum(cv2.contourArea(border) for border in borders) > _NET_ENCLOSES * sizes[piece]
-    return nets
+    x, y, width, height, size = stats
+    box = np.s_[y : y + height, x : x + width]
+    own = pieces[box] == piece
+    if size <= _NET_SPREAD * float(depth[box][own].max()) ** 2:
+        return False
+    borders, _ = cv2.findContours(own.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return bool(sum(cv2.contourArea(border) for border in borders) > _NET_ENCLOSES * size)
 
 
 def _add_enclosed_clear(
@@ -165,7 +171,8 @@ def _add_enclosed_clear(
         x, y, w, h, area = stats[piece]
         if area >= smallest and x > 0 and y > 0 and x + w < width and y + h < height:
             colours.append(_CLEAR)
-            cores[pieces == piece] = len(colours)
+            inside = np.s_[y : y + h, x : x + w]
+            cores[inside][pieces[inside] == piece] = len(colours)
 
 
 def _add_stray_lines(cores: NDArray[Any], colours: list[NDArray[Any]], live: Mask, reach: float) -> None:

@@ -40,11 +40,10 @@ def _meet(
     a: Premultiplied, b: Premultiplied, motions: tuple[Motion, Motion], time: float
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.int_]], np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
     """Return how many keys show each pixel at `time`, and how much they differ there (0..1)."""
-    views = motions[0].view(time), motions[1].view(1 - time)
-    shown = [
-        cv2.remap(key, view.x, view.y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        for key, view in zip((a, b), views, strict=True)
+    views = [
+        motion.view(motion.source(key), fraction)
+        for motion, key, fraction in zip(motions, (a, b), (time, 1 - time), strict=True)
     ]
-    difference = cv2.absdiff(shown[0], shown[1]).max(axis=-1)
+    difference = cv2.absdiff(views[0].picture, views[1].picture).max(axis=-1)
     count = views[0].seen.astype(np.int_) + views[1].seen
     return count, np.minimum(difference, WORST_DIFFERENCE) / WORST_DIFFERENCE

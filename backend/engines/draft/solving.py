@@ -13,11 +13,13 @@ from .affine import Affine, inverse
 from .colour import Gray, Premultiplied
 from .features import WORST_COST, Features, features, match_cost
 from .flow import FlowMotion, dense_flow
-from .front_order import front_order
+from .front_order import front_order, with_features_in_front
 from .hypotheses import find_hypotheses
-from .labelling import Labels, Side, label_regions, warp
-from .layers import LayeredMotion, cut_layers
-from .paths import plan_paths
+from .labelling import Labels, Side, choose_motions, label_pixels, simplified, warp
+from .layers import LayeredMotion, cut_layer
+from .paths import Part, plan_paths
+from .redrawn import find_redrawn
+from .refining import refined
 from .regions import find_regions, joint_palette
 from .self_check import (
     BETTER_THAN_FLOW,
@@ -52,27 +54,56 @@ def solve_regions(
             Side(seen_a, seen_b, _alpha(b), found[0], motions, opaque),
             Side(seen_b, seen_a, _alpha(a), found[1], [inverse(motion) for motion in motions], opaque),
         )
-        labels: list[Labels] = list(
-            pool.map(lambda side: label_regions(side, hypotheses.camera, still_backdrop), sides)
-        )
+        first, second = pool.map(lambda side: choose_motions(side, hypotheses.camera, still_backdrop), sides)
+        kept = simplified((first, second))
+        for number, better in refined(sides, kept).items():
+            motions[number], sides[1].motions[number] = better, inverse(better)
+        labels: list[Labels] = list(pool.map(label_pixels, sides, kept, (first.camera, second.camera)))
     backdrop = labels[0].camera if opaque else None
     paths = plan_paths(motions, labels[0].motion, labels[1].motion, backdrop)
     order = front_order(motions, (labels[0].motion, labels[1].motion), (seen_a, seen_b), paths, backdrop)
+    matches = [_own_match(side, label.motion) for side, label in zip(sides, labels, strict=True)]
+    redrawn = find_redrawn(
+        motions,
+        (found[0], found[1]),
+        (labels[0].motion, labels[1].motion),
+        (matches[0][0], matches[1][0]),
+        backdrop,
+    )
+    numbers = range(len(motions), len(motions) + len(redrawn))
+    order = with_features_in_front(order, redrawn, (labels[0].motion, labels[1].motion), numbers)
+    paths = paths.with_features(
+        {
+            number: Part(feature.motion, feature.relative, feature.centre, False, feature.host, redrawn=True)
+            for number, feature in zip(numbers, redrawn, strict=True)
+        }
+    )
     solved = []
-    for index, (side, key) in enumerate(zip(sides, (a, b), strict=True)):
-        cost, hidden = _own_match(side, labels[index].motion)
+    for index, key in enumerate((a, b)):
+        cost, hidden = matches[index]
         confidence = np.clip(1 - cost / WORST_COST * 1.5, 0, 1).astype(np.float32)
         label = labels[index].motion.copy()
+        drawn_anew = [(feature.start, feature.end)[index] for feature in redrawn]
+        behind = np.zeros(label.shape, np.bool_)
+        for feature, pixels in zip(redrawn, drawn_anew, strict=True):
+            label[pixels], hidden[pixels] = feature.host, True
+            confidence[pixels] = 0.5 + (0.5 - index) * feature.richer
+            behind |= found[index].cores == feature.host_regions[index]
         if opaque:
-            behind = label == backdrop
-            near = cv2.dilate((~behind).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-            label[behind & near & (cost > _RIM_COST)] = -1
+            still = label == backdrop
+            near = cv2.dilate((~still).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+            label[still & near & (cost > _RIM_COST)] = -1
             soft = np.zeros(label.shape, np.bool_)
         else:
             soft = key[..., 3] < 128
-        solved.append(
-            LayeredMotion(cut_layers(label, order, soft), paths, index == 0, confidence, hidden, backdrop, size)
-        )
+        own = dict(zip(numbers, drawn_anew, strict=True))
+        cut = []
+        for number in order:
+            part = own[number] if number in numbers else np.asarray(label == number)
+            cut.append(cut_layer(number, part, soft, confidence, hidden, from_plate=number not in numbers))
+        veil = np.any(drawn_anew, axis=0) if drawn_anew else np.zeros(label.shape, np.bool_)
+        layers = [layer for layer in cut if layer is not None]
+        solved.append(LayeredMotion(layers, paths, index == 0, veil, behind, backdrop, size))
     return solved[0], solved[1]
 
 

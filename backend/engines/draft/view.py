@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .colour import Premultiplied
+
 #: (height, width) float32.
 Map = NDArray[Any]
 #: (height, width) bool.
@@ -17,17 +19,27 @@ Mask = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class View:
-    """One key seen at one moment, all arrays (height, width).
+class Source:
+    """A key as it is drawn from.
 
-    x, y: where in the key each pixel of the frame comes from, in pixels; defined everywhere.
-    seen: whether anything of the key lies there. confidence: how well it matches the other key, 0..1.
-    hidden: what the other key has drawn over, or has lost at its border, so that it cannot say it is not there.
-    backdrop: what belongs to the backdrop; None for a transparent picture, which has none.
+    key: as the artist drew it. plate: without the features that are drawn anew, what lies behind them filled in.
     """
 
-    x: Map
-    y: Map
+    key: Premultiplied
+    plate: Premultiplied
+
+
+@dataclass(frozen=True)
+class View:
+    """One key seen at one moment, in a band of the frame; all arrays (height, width).
+
+    picture: premultiplied (height, width, 4). seen: whether anything of the key lies there. confidence: how well it
+    matches the other key, 0..1. hidden: what the other key has drawn over, or has lost at its border, so that it
+    cannot say it is not there. backdrop: what belongs to the backdrop; None for a transparent picture, which has
+    none.
+    """
+
+    picture: Premultiplied
     seen: Mask
     confidence: Map
     hidden: Mask
@@ -41,10 +53,20 @@ NO_OFFSET = (0.0, 0.0)
 class Motion(Protocol):
     """How one key moves towards the other."""
 
-    def view(self, fraction: float, offset: tuple[float, float] = NO_OFFSET) -> View:
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the whole frame."""
+
+    def source(self, key: Premultiplied) -> Source:
+        """Return a key of that size ready to be drawn from."""
+
+    def view(
+        self, source: Source, fraction: float, offset: tuple[float, float] = NO_OFFSET, rows: slice | None = None
+    ) -> View:
         """Return what the key shows when it has gone `fraction` (0..1) of the way.
 
-        offset: (x, y) in working pixels, by which everything drawn is off its own path.
+        offset: (x, y) in working pixels, by which everything drawn is off its own path. rows: the wanted band, None
+        for all.
         """
 
 
