@@ -21,7 +21,7 @@ class Scores:
 
     ghost: pixels of a colour that neither key has and no neighbouring colours mix to, beyond those that the true
     frame has (fine detail mixes more than two colours), % of the drawing.
-    tear: pixels of small islands and holes beyond the keys', at 320 rows.
+    tear: pixels of small islands and holes beyond the keys' and the true frame's, at 320 rows.
     """
 
     psnr: float
@@ -49,7 +49,7 @@ def score(
     error = float(np.mean((a.astype(np.float32) - b) ** 2))
     psnr = 99.0 if error < 1e-3 else float(10 * np.log10(255**2 / error))
     similarity = float(structural_similarity(_gray(a), _gray(b), data_range=255))  # type: ignore[no-untyped-call]
-    return Scores(psnr, similarity, _chamfer(a, b), _ghost(made, truth, keys), _tear(made, keys))
+    return Scores(psnr, similarity, _chamfer(a, b), _ghost(made, truth, keys), _tear(made, (*keys, truth)))
 
 
 def _gray(rgb: NDArray[np.uint8]) -> NDArray[Any]:
@@ -110,9 +110,9 @@ def _unexplained(rgb: NDArray[np.uint8], colours: NDArray[Any]) -> NDArray[np.bo
     return np.asarray(off & ~mixed)
 
 
-def _tear(made: NDArray[np.uint8], keys: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> float:
+def _tear(made: NDArray[np.uint8], drawn: tuple[NDArray[np.uint8], ...]) -> float:
     scale = (made.shape[0] / _ROWS) ** 2
-    allowed = max(_speck_pixels(key, scale) for key in keys)
+    allowed = max(_speck_pixels(key, scale) for key in drawn)
     return float(max(0.0, _speck_pixels(made, scale) - allowed) / scale)
 
 

@@ -17,6 +17,7 @@ _SMALL_ISLAND = 0.1
 #: Holes smaller than this many pixels of a picture with 320 rows may be pinholes.
 _SMALL_HOLE = 40.0
 _DRAWN = 64
+_BRIDGE = 3
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def count_specks(start: Premultiplied, end: Premultiplied) -> Specks:
     island_pixels = int(_SMALL_ISLAND * drawn)
     hole_pixels = int(_SMALL_HOLE * (start.shape[0] / 320) ** 2) + 1
     islands = max(len(_small(alpha > _DRAWN, island_pixels)[1]) for alpha in alphas)
-    holes = max(len(_small(alpha <= _DRAWN, hole_pixels)[1]) for alpha in alphas)
+    holes = max(len(_small(alpha <= _DRAWN, hole_pixels, _BRIDGE)[1]) for alpha in alphas)
     return Specks(islands, holes, island_pixels, hole_pixels)
 
 
@@ -51,7 +52,7 @@ def without_crumbs(pixels: Premultiplied, allowed: Specks) -> Premultiplied:
         others = (pieces > 0) & (crumbs == 0)
         out = out.copy()
         out[around & ~others] = 0
-    pieces, holes = _small(alpha <= _DRAWN, allowed.hole_pixels)
+    pieces, holes = _small(alpha <= _DRAWN, allowed.hole_pixels, _BRIDGE)
     if len(holes) > allowed.holes:
         filled = np.isin(pieces, holes[: len(holes) - allowed.holes])
         nearest = nearest_true(cv2.dilate(filled.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
@@ -62,10 +63,15 @@ def without_crumbs(pixels: Premultiplied, allowed: Specks) -> Premultiplied:
     return out
 
 
-def _small(mask: NDArray[Any], largest: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the pieces of a mask and the numbers of those up to that size, smallest first."""
-    _, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    sizes = stats[:, cv2.CC_STAT_AREA].copy()
+def _small(mask: NDArray[Any], largest: int, bridge: int = 1) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the pieces of a mask and the numbers of those up to that size, smallest first.
+
+    bridge: pieces less than this many pixels apart are one; a narrow gap that runs into the open is no hole.
+    """
+    joined = cv2.dilate(mask.astype(np.uint8), np.ones((bridge, bridge), np.uint8))
+    count, found = cv2.connectedComponents(joined, connectivity=8)
+    pieces = np.where(mask, np.asarray(found), 0)
+    sizes = np.bincount(pieces.ravel(), minlength=count)
     sizes[0] = np.iinfo(np.int32).max
     order = np.argsort(sizes, kind="stable")
-    return np.asarray(pieces), order[sizes[order] <= largest]
+    return pieces, order[sizes[order] <= largest]

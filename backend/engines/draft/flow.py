@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .colour import LIVE_ALPHA, Gray, Premultiplied
 from .features import WORST_COST, Features, flow_channel, match_cost
-from .view import NO_OFFSET, Map, Mask, Source, View, nearest_true, pixel_grid
+from .view import NO_OFFSET, Map, Mask, Plane, Source, View, nearest_true, pixel_grid
 
 #: (height, width, 2) float32: displacement in pixels, x then y.
 Flow = NDArray[Any]
@@ -77,7 +77,8 @@ class FlowMotion:
 
     def source(self, key: Premultiplied) -> Source:
         """Return the key as it is; see `Motion`."""
-        return Source(key, key)
+        plane = Plane(key, key, key)
+        return Source(plane, plane)
 
     def view(
         self, source: Source, fraction: float, offset: tuple[float, float] = NO_OFFSET, rows: slice | None = None
@@ -97,7 +98,7 @@ class FlowMotion:
         nearest = nearest_true(hit)
         if nearest is None:
             empty = np.zeros((band.stop - band.start, self.size[1]), np.bool_)
-            return View(source.key[band].copy(), empty, empty.astype(np.float32), empty, empty)
+            return View(source.key.pixels[band].copy(), empty, empty.astype(np.float32), empty, empty)
         displacement = paths[hit_source.reshape(hit.shape)[nearest]]
         for _ in range(2):  # the scatter is exact to half a pixel; following the flow back makes it exact
             displacement = cv2.remap(
@@ -109,7 +110,7 @@ class FlowMotion:
             np.dstack([self.confidence, self.hidden]).astype(np.float32),
             x - displacement[..., 0], y - displacement[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
         )  # fmt: skip
-        return self._sized(source.key, np.dstack([displacement, closed.astype(np.float32), carried]), band)
+        return self._sized(source.key.pixels, np.dstack([displacement, closed.astype(np.float32), carried]), band)
 
     def _sized(self, key: Premultiplied, found: NDArray[Any], band: slice) -> View:
         """Return the view at the wanted size, from (height, width, 5): displacement, seen, confidence, hidden."""

@@ -9,18 +9,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .affine import IDENTITY, Affine, after, inverse, transform
+from .affine import Affine, after, inverse, transform
 from .colour import Premultiplied
 from .labelling import resized
 from .paths import Paths
-from .view import NO_OFFSET, Map, Mask, Source, View, nearest_true
+from .view import NO_OFFSET, Map, Mask, Plane, Source, View, nearest_true
 
 #: Mask levels: sure of it, the soft rim of a silhouette, and a margin that only closes gaps.
 _CORE, _RIM, _MARGIN = 255, 150, 60
 _IS_CORE, _IS_RIM, _IS_MARGIN = 200, 100, 30
 _MARGIN_PIXELS = 2
-#: A map this close to standing still moves no pixel.
-_STILL = 1e-9
 
 
 @dataclass(frozen=True)
@@ -81,17 +79,17 @@ class LayeredMotion:
     def source(self, key: Premultiplied) -> Source:
         """Return the key, and the key without its redrawn features; see `Motion`."""
         if not self.redrawn.any():
-            return Source(key, key)
+            return Source(plane := Plane.of(key), plane)
         height, width = self.size
         around = cv2.dilate(self.redrawn.astype(np.uint8), np.ones((3, 3), np.uint8))
         gone = cv2.resize(around * np.uint8(255), (width, height), interpolation=cv2.INTER_LINEAR) > 0
         left = cv2.resize(self.behind.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
         nearest = nearest_true(left & ~gone)
         if nearest is None:
-            return Source(key, key)
+            return Source(plane := Plane.of(key), plane)
         plate = key.copy()
         plate[gone] = key[nearest[0][gone], nearest[1][gone]]
-        return Source(key, plate)
+        return Source(Plane.of(key), Plane.of(plate))
 
     def view(
         self, source: Source, fraction: float, offset: tuple[float, float] = NO_OFFSET, rows: slice | None = None
@@ -104,7 +102,7 @@ class LayeredMotion:
         time = fraction if self.from_start else 1 - fraction
         placed = self.paths.at(time)
         shape = band.stop - band.start, width
-        picture = np.zeros((*shape, 4), np.uint8) if self.backdrop is None else source.key[band].copy()
+        picture = np.zeros((*shape, 4), np.uint8) if self.backdrop is None else source.key.pixels[band].copy()
         core = np.zeros(shape, np.bool_)
         rim, margin, backdrop = core.copy(), core.copy(), core.copy()
         carried = np.zeros((*shape, 2), np.uint8)
@@ -123,7 +121,7 @@ class LayeredMotion:
             here = np.s_[box[0].start - band.start : box[0].stop - band.start, box[1]]
             is_core = level > _IS_CORE
             written = is_core | ((level > _IS_MARGIN) & ~core[here])
-            moved = _moved(source.plate if layer.from_plate else source.key, back, *box)
+            moved = (source.plate if layer.from_plate else source.key).moved(back, *box)
             np.copyto(picture[here].view(np.uint32), moved.view(np.uint32), where=written[..., None])
             np.copyto(
                 carried[here].view(np.uint16),
@@ -169,14 +167,3 @@ class LayeredMotion:
             layer.mask, lookup, (columns.stop - columns.start, rows.stop - rows.start),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         )  # fmt: skip
-
-
-def _moved(pixels: Premultiplied, back: Affine, rows: slice, columns: slice) -> Premultiplied:
-    """Return the pixels as they land there, sharp (cubic); what stands still is not resampled."""
-    if np.abs(back - IDENTITY).max() < _STILL:
-        return np.ascontiguousarray(pixels[rows, columns])
-    lookup = np.column_stack([back[:, :2], back[:, :2] @ [columns.start, rows.start] + back[:, 2]])
-    return cv2.warpAffine(
-        pixels, lookup, (columns.stop - columns.start, rows.stop - rows.start),
-        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
-    )  # fmt: skip
