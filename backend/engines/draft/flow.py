@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .colour import LIVE_ALPHA, Gray, Premultiplied
 from .features import WORST_COST, Features, flow_channel, match_cost
-from .view import NO_OFFSET, Map, Mask, Plane, Source, View, nearest_true, pixel_grid
+from .view import NO_OFFSET, Map, Mask, Origins, Plane, Source, View, nearest_true, pixel_grid
 
 #: (height, width, 2) float32: displacement in pixels, x then y.
 Flow = NDArray[Any]
@@ -75,6 +75,12 @@ class FlowMotion:
         backdrop = np.ones_like(live) if opaque else None
         return FlowMotion(flow, confidence, hidden, backdrop, sources[order], live.shape)
 
+    @property
+    def working_size(self) -> tuple[int, int]:
+        """(height, width) at which the motion was found."""
+        height, width = self.confidence.shape
+        return height, width
+
     def source(self, key: Premultiplied) -> Source:
         """Return the key as it is; see `Motion`."""
         plane = Plane(key, key, key)
@@ -84,22 +90,40 @@ class FlowMotion:
         self, source: Source, fraction: float, offset: tuple[float, float] = NO_OFFSET, rows: slice | None = None
     ) -> View:
         """Return what the key shows at that fraction of the way; see `Motion`."""
-        height, width = self.confidence.shape
         band = slice(0, self.size[0]) if rows is None else rows
+        found = self._found(fraction, offset)
+        if found is None:
+            empty = np.zeros((band.stop - band.start, self.size[1]), np.bool_)
+            return View(source.key.pixels[band].copy(), empty, empty.astype(np.float32), empty, empty)
+        x, y, seen, confidence, hidden = self._sized(found, band)
+        picture = cv2.remap(source.key.pixels, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        backdrop = None if self.backdrop is None else np.ones(x.shape, np.bool_)
+        return View(picture, seen > 0.5, confidence, hidden > 0.5, backdrop)
+
+    def origins(self, fraction: float, offset: tuple[float, float] = NO_OFFSET) -> Origins:
+        """Return where the pixels of the whole frame come from; see `Motion`."""
+        found = self._found(fraction, offset)
+        if found is None:
+            return Origins(*pixel_grid(*self.size), np.zeros(self.size, np.bool_))
+        x, y, seen, _, _ = self._sized(found, slice(0, self.size[0]))
+        return Origins(x, y, seen > 0.5)
+
+    def _found(self, fraction: float, offset: tuple[float, float]) -> NDArray[Any] | None:
+        """Return displacement x and y, seen, confidence and hidden, (height, width, 5); None where nothing lands."""
+        height, width = self.confidence.shape
         x, y = pixel_grid(height, width)
         paths = (self.flow * np.float32(fraction) + np.array(offset, np.float32)).reshape(-1, 2)
         moved = paths[self.sources]
         column = np.rint(x.ravel()[self.sources] + moved[:, 0]).astype(np.intp)
         row = np.rint(y.ravel()[self.sources] + moved[:, 1]).astype(np.intp)
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-        hit_source = np.full(height * width, -1, np.intp)
-        hit_source[(row * width + column)[inside]] = self.sources[inside]
-        hit = (hit_source >= 0).reshape(height, width)
+        source = np.full(height * width, -1, np.intp)
+        source[(row * width + column)[inside]] = self.sources[inside]
+        hit = (source >= 0).reshape(height, width)
         nearest = nearest_true(hit)
         if nearest is None:
-            empty = np.zeros((band.stop - band.start, self.size[1]), np.bool_)
-            return View(source.key.pixels[band].copy(), empty, empty.astype(np.float32), empty, empty)
-        displacement = paths[hit_source.reshape(hit.shape)[nearest]]
+            return None
+        displacement = paths[source.reshape(hit.shape)[nearest]]
         for _ in range(2):  # the scatter is exact to half a pixel; following the flow back makes it exact
             displacement = cv2.remap(
                 self.flow, x - displacement[..., 0], y - displacement[..., 1], cv2.INTER_LINEAR,
@@ -110,16 +134,17 @@ class FlowMotion:
             np.dstack([self.confidence, self.hidden]).astype(np.float32),
             x - displacement[..., 0], y - displacement[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
         )  # fmt: skip
-        return self._sized(source.key.pixels, np.dstack([displacement, closed.astype(np.float32), carried]), band)
+        return np.dstack([displacement, closed.astype(np.float32), carried])
 
-    def _sized(self, key: Premultiplied, found: NDArray[Any], band: slice) -> View:
-        """Return the view at the wanted size, from (height, width, 5): displacement, seen, confidence, hidden."""
+    def _sized(self, found: NDArray[Any], band: slice) -> list[Map]:
+        """Return x and y in the key, seen, confidence and hidden (0..1) for a band of the frame."""
         height, width = self.size
-        work_height, work_width = self.confidence.shape
         x, y = pixel_grid(band.stop - band.start, width)
         y = y + np.float32(band.start)
-        if self.size != self.confidence.shape:
-            factor_x, factor_y = width / work_width, height / work_height
+        if self.size == self.working_size:
+            maps = [np.ascontiguousarray(found[band, :, part]) for part in range(5)]
+        else:
+            factor_x, factor_y = width / self.working_size[1], height / self.working_size[0]
             at = (x + 0.5) / factor_x - 0.5, (y + 0.5) / factor_y - 0.5
             maps = [
                 cv2.remap(
@@ -127,10 +152,5 @@ class FlowMotion:
                 )
                 for part in range(5)
             ]
-            maps[0] *= factor_x
-            maps[1] *= factor_y
-        else:
-            maps = [np.ascontiguousarray(found[band, :, part]) for part in range(5)]
-        picture = cv2.remap(key, x - maps[0], y - maps[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        backdrop = None if self.backdrop is None else np.ones(x.shape, np.bool_)
-        return View(picture, maps[2] > 0.5, maps[3], maps[4] > 0.5, backdrop)
+            maps[0], maps[1] = maps[0] * np.float32(factor_x), maps[1] * np.float32(factor_y)
+        return [x - maps[0], y - maps[1], *maps[2:]]

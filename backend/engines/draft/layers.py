@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,10 @@ from .affine import Affine, after, inverse, transform
 from .colour import Premultiplied
 from .labelling import resized
 from .paths import Paths
-from .view import NO_OFFSET, Map, Mask, Plane, Source, View, nearest_true
+from .view import NO_OFFSET, Map, Mask, Origins, Plane, Source, View, nearest_true, pixel_grid
+
+#: Rows and columns.
+Box = tuple[slice, slice]
 
 #: Mask levels: sure of it, the soft rim of a silhouette, and a margin that only closes gaps.
 _CORE, _RIM, _MARGIN = 255, 150, 60
@@ -59,6 +63,21 @@ def cut_layer(
 
 
 @dataclass(frozen=True)
+class _Placed:
+    """A layer where its path has taken it.
+
+    back: from the frame to the key. box: its rows and columns in the frame. here: the same in the band.
+    mask: as in `Layer`, but over the box.
+    """
+
+    layer: Layer
+    back: Affine
+    box: Box
+    here: Box
+    mask: NDArray[Any]
+
+
+@dataclass(frozen=True)
 class LayeredMotion:
     """One key's parts on their paths.
 
@@ -75,6 +94,12 @@ class LayeredMotion:
     behind: Mask
     backdrop: int | None
     size: tuple[int, int]
+
+    @property
+    def working_size(self) -> tuple[int, int]:
+        """(height, width) at which the motion was found."""
+        height, width = self.redrawn.shape
+        return height, width
 
     def source(self, key: Premultiplied) -> Source:
         """Return the key, and the key without its redrawn features; see `Motion`."""
@@ -95,51 +120,63 @@ class LayeredMotion:
         self, source: Source, fraction: float, offset: tuple[float, float] = NO_OFFSET, rows: slice | None = None
     ) -> View:
         """Return what the key shows at that fraction of the way; see `Motion`."""
-        height, width = self.size
-        band = slice(0, height) if rows is None else rows
-        work_height, work_width = self.redrawn.shape
-        factor_x, factor_y = width / work_width, height / work_height
-        time = fraction if self.from_start else 1 - fraction
-        placed = self.paths.at(time)
-        shape = band.stop - band.start, width
+        band = slice(0, self.size[0]) if rows is None else rows
+        shape = band.stop - band.start, self.size[1]
         picture = np.zeros((*shape, 4), np.uint8) if self.backdrop is None else source.key.pixels[band].copy()
         core = np.zeros(shape, np.bool_)
         rim, margin, backdrop = core.copy(), core.copy(), core.copy()
         carried = np.zeros((*shape, 2), np.uint8)
+        for placed in self._placed(fraction, offset, band):
+            here, level = placed.here, placed.mask[..., 0]
+            is_core = level > _IS_CORE
+            written = is_core | ((level > _IS_MARGIN) & ~core[here])
+            moved = (source.plate if placed.layer.from_plate else source.key).moved(placed.back, *placed.box)
+            np.copyto(picture[here].view(np.uint32), moved.view(np.uint32), where=written[..., None])
+            facts = np.ascontiguousarray(placed.mask[..., 1:]).view(np.uint16)
+            np.copyto(carried[here].view(np.uint16), facts, where=written[..., None])
+            core[here] |= is_core
+            rim[here] |= level > _IS_RIM
+            margin[here] |= written
+            if self.backdrop is not None:
+                np.copyto(backdrop[here], placed.layer.number == self.backdrop, where=written)
+        return View(
+            picture, _closed(core | rim, margin), carried[..., 0] * np.float32(1 / 255), carried[..., 1] > 127,
+            None if self.backdrop is None else backdrop,
+        )  # fmt: skip
+
+    def origins(self, fraction: float, offset: tuple[float, float] = NO_OFFSET) -> Origins:
+        """Return where the pixels of the whole frame come from; see `Motion`."""
+        grid = pixel_grid(*self.size)
+        x, y = grid[0].copy(), grid[1].copy()
+        core = np.zeros(self.size, np.bool_)
+        rim, margin = core.copy(), core.copy()
+        for placed in self._placed(fraction, offset, slice(0, self.size[0])):
+            here, level = placed.here, placed.mask[..., 0]
+            is_core = level > _IS_CORE
+            written = is_core | ((level > _IS_MARGIN) & ~core[here])
+            for target, line in ((x, placed.back[0]), (y, placed.back[1])):
+                from_here = line[0] * grid[0][here] + line[1] * grid[1][here] + line[2]
+                np.copyto(target[here], from_here.astype(np.float32), where=written)
+            core[here] |= is_core
+            rim[here] |= level > _IS_RIM
+            margin[here] |= written
+        return Origins(x, y, _closed(core | rim, margin))
+
+    def _placed(self, fraction: float, offset: tuple[float, float], band: slice) -> Iterator[_Placed]:
+        """Yield the layers that fall into the band, back to front."""
+        factor_x, factor_y = self.size[1] / self.working_size[1], self.size[0] / self.working_size[0]
+        at = self.paths.at(fraction if self.from_start else 1 - fraction)
         for layer in self.layers:
-            forward = placed[layer.number]
+            forward = at[layer.number]
             if not self.from_start:
                 forward = after(forward, inverse(self.paths.parts[layer.number].motion))
             if layer.number != self.backdrop:
                 forward = forward + np.array([[0, 0, offset[0]], [0, 0, offset[1]]])
             box = self._landing(layer, forward, factor_x, factor_y, band)
-            if box is None:
-                continue
-            back = inverse(resized(forward, factor_x, factor_y))
-            mask = self._mask(layer, back, *box, factor_x, factor_y)
-            level = mask[..., 0]
-            here = np.s_[box[0].start - band.start : box[0].stop - band.start, box[1]]
-            is_core = level > _IS_CORE
-            written = is_core | ((level > _IS_MARGIN) & ~core[here])
-            moved = (source.plate if layer.from_plate else source.key).moved(back, *box)
-            np.copyto(picture[here].view(np.uint32), moved.view(np.uint32), where=written[..., None])
-            np.copyto(
-                carried[here].view(np.uint16),
-                np.ascontiguousarray(mask[..., 1:]).view(np.uint16),
-                where=written[..., None],
-            )
-            core[here] |= is_core
-            rim[here] |= level > _IS_RIM
-            margin[here] |= written
-            if self.backdrop is not None:
-                np.copyto(backdrop[here], layer.number == self.backdrop, where=written)
-        seen = core | rim
-        closed = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0
-        seen |= closed & margin
-        return View(
-            picture, seen, carried[..., 0] * np.float32(1 / 255), carried[..., 1] > 127,
-            None if self.backdrop is None else backdrop,
-        )  # fmt: skip
+            if box is not None:
+                back = inverse(resized(forward, factor_x, factor_y))
+                here = np.s_[box[0].start - band.start : box[0].stop - band.start, box[1]]
+                yield _Placed(layer, back, box, here, self._mask(layer, back, *box, factor_x, factor_y))
 
     def _landing(
         self, layer: Layer, forward: Affine, factor_x: float, factor_y: float, band: slice
@@ -167,3 +204,9 @@ class LayeredMotion:
             layer.mask, lookup, (columns.stop - columns.start, rows.stop - rows.start),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         )  # fmt: skip
+
+
+def _closed(seen: Mask, margin: Mask) -> Mask:
+    """Return what is seen, with gaps of a pixel or two closed where a layer's margin reaches into them."""
+    closed = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0
+    return np.asarray(seen | (closed & margin))

@@ -14,14 +14,14 @@ from .affine import IDENTITY, Affine, fit_affine, fit_similarity
 from .bending import MOST_FOLDED, Field, bend, enlarged, folded
 from .between import Between
 from .colour import Premultiplied
-from .composing import compose, sample
-from .layers import LayeredMotion, cut_layers
+from .composing import compose
+from .layers import LayeredMotion, cut_layer
 from .line_sets import LineSet
 from .lines import drawn_lines
 from .paths import Part, Paths
 from .posing import Pose, pose
 from .regions import Regions, find_regions, joint_palette
-from .view import Mask, View, pixel_grid
+from .view import Mask, Origins, View, pixel_grid
 
 #: Outlines within this many pixels of a region in front are that region's own.
 _OUTLINE_PIXELS = 4
@@ -48,8 +48,8 @@ class PosedKey:
     backdrop: Mask | None
     field: Field | None = None
 
-    def view(self, size: tuple[int, int]) -> View:
-        """Return what the key shows in its pose, for pictures of that (height, width)."""
+    def view(self, key: Premultiplied) -> View:
+        """Return what the key, which may be larger than the working size, shows in its pose."""
         motions = dict(enumerate(self.pose.motions))
         label, order = self.regions.labels - 1, self.order
         behind = None
@@ -62,9 +62,14 @@ class PosedKey:
         told = np.append(False, self.pose.told)[self.regions.labels]
         sure = told & np.append(False, self.pose.misfit < _SURE)[self.regions.labels]
         trust = told.astype(np.float32)
-        motion = LayeredMotion(cut_layers(label, order, soft), Paths(parts), True, trust, sure, behind, size)
-        view = motion.view(1.0)
-        return view if self.field is None else _bent(view, enlarged(self.field, size))
+        cut = [cut_layer(k, np.asarray(label == k), soft, trust, sure, from_plate=True) for k in order]
+        layers = [layer for layer in cut if layer is not None]
+        nothing = np.zeros(label.shape, np.bool_)
+        motion = LayeredMotion(layers, Paths(parts), True, nothing, nothing, behind, key.shape[:2])
+        view = motion.view(motion.source(key), 1.0)
+        return (
+            view if self.field is None else _bent(view, motion.origins(1.0), key, enlarged(self.field, motion.size))
+        )
 
     def softened(self, strength: float) -> PosedKey:
         """Return the key only that share (0..1) of the way from where it was expected to the guide's pose."""
@@ -78,8 +83,8 @@ class PosedKey:
         return replace(self, pose=replace(self.pose, motions=motions), field=field)
 
 
-def _bent(view: View, field: Field) -> View:
-    """Return a view bent by a field of its own size."""
+def _bent(view: View, origins: Origins, key: Premultiplied, field: Field) -> View:
+    """Return a view of a key bent by a field of its own size."""
     x, y = pixel_grid(*field.shape[:2])
     at = x + field[..., 0], y + field[..., 1]
 
@@ -92,12 +97,14 @@ def _bent(view: View, field: Field) -> View:
     backdrop = None if view.backdrop is None else bent_mask(view.backdrop)
     # Between two parts the sources jump; there the nearest one is right, and a mixture would be nowhere.
     nearest = [
-        cv2.remap(values, *at, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE) for values in (view.x, view.y)
+        cv2.remap(values, *at, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+        for values in (origins.x, origins.y)
     ]
-    smooth = [bent(view.x), bent(view.y)]
+    smooth = [bent(origins.x), bent(origins.y)]
     jump = np.maximum(abs(smooth[0] - nearest[0]), abs(smooth[1] - nearest[1])) > 1.5
     across, down = (np.where(jump, near, fine) for near, fine in zip(nearest, smooth, strict=True))
-    return View(across, down, bent_mask(view.seen), bent(view.confidence), bent_mask(view.hidden), backdrop)
+    picture = cv2.remap(key, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return View(picture, bent_mask(view.seen), bent(view.confidence), bent_mask(view.hidden), backdrop)
 
 
 def pose_keys(
@@ -127,12 +134,11 @@ def compose_posed(
     graft: the other key adds what it is sure of where this one shows nothing: a limb that this one hides.
     """
     size = keys[0].shape[:2]
-    views = [one.view(size) for one in posed]
+    views = [one.view(key) for one, key in zip(posed, keys, strict=True)]
     if not graft:
         views[1 - side] = replace(views[1 - side], hidden=np.zeros(size, np.bool_))
-    shown = [sample(key, view) for key, view in zip(keys, views, strict=True)]
     scale = max(size) / max(posed[0].key.shape[:2])
-    return compose(shown[0], shown[1], (views[0], views[1]), float(side), opaque=opaque, scale=scale)
+    return compose((views[0], views[1]), float(side), opaque=opaque, scale=scale)
 
 
 def bend_posed(
@@ -140,7 +146,7 @@ def bend_posed(
 ) -> PosedKey:
     """Return a posed key bent onto the guide, by the lines of what the guide draws; as it is if that folds it."""
     shown = compose_posed(posed, keys, side, opaque=opaque, graft=False)
-    told = posed[side].view(keys[0].shape[:2]).confidence > 0.5
+    told = posed[side].view(keys[side]).confidence > 0.5
     field = bend(shown, guide, guide.reach, told)
     return replace(posed[side], field=field) if folded(field) <= MOST_FOLDED else posed[side]
 
@@ -158,15 +164,15 @@ def _working_views(
         seen[:] = True
         return sources, seen
     motion = whole.motions[side]
-    rows, columns = motion.confidence.shape
-    view = replace(motion, size=(rows, columns)).view(time if side == 0 else 1 - time, whole.offset(time))
+    rows, columns = motion.working_size
+    origins = replace(motion, size=motion.working_size).origins(time if side == 0 else 1 - time, whole.offset(time))
     scale = height / whole.start.shape[0]
     top, left = round(whole.box[0].start * scale), round(whole.box[1].start * scale)
     rows, columns = min(rows, height - top), min(columns, width - left)
     here = np.s_[top : top + rows, left : left + columns]
-    sources[here][..., 0] = view.x[:rows, :columns] + left
-    sources[here][..., 1] = view.y[:rows, :columns] + top
-    seen[here] = view.seen[:rows, :columns]
+    sources[here][..., 0] = origins.x[:rows, :columns] + left
+    sources[here][..., 1] = origins.y[:rows, :columns] + top
+    seen[here] = origins.seen[:rows, :columns]
     return sources, seen
 
 
@@ -233,7 +239,7 @@ def _depth(whole: Between, side: int, regions: Regions) -> tuple[NDArray[Any], M
         top, left = round(whole.box[0].start * scale), round(whole.box[1].start * scale)
         votes = np.zeros((regions.count + 1, len(motion.layers)))
         for index, layer in enumerate(motion.layers):
-            rows, columns = np.nonzero(layer.mask > 100)
+            rows, columns = np.nonzero(layer.mask[..., 0] > 100)
             rows, columns = rows + layer.top + top, columns + layer.left + left
             inside = (rows < height) & (columns < width)
             votes[:, index] = np.bincount(regions.cores[rows[inside], columns[inside]], minlength=regions.count + 1)

@@ -87,6 +87,19 @@ class View:
     backdrop: Mask | None
 
 
+@dataclass(frozen=True)
+class Origins:
+    """Where a frame's pixels come from, all arrays (height, width).
+
+    x, y: place in the key, in pixels; where nothing is seen, the pixel's own. seen: whether anything of the key
+    lies there.
+    """
+
+    x: Map
+    y: Map
+    seen: Mask
+
+
 #: A map this close to standing still moves no pixel.
 _STILL = 1e-9
 
@@ -101,8 +114,15 @@ class Motion(Protocol):
     def size(self) -> tuple[int, int]:
         """(height, width) of the whole frame."""
 
+    @property
+    def working_size(self) -> tuple[int, int]:
+        """(height, width) at which the motion was found."""
+
     def source(self, key: Premultiplied) -> Source:
         """Return a key of that size ready to be drawn from."""
+
+    def origins(self, fraction: float, offset: tuple[float, float] = NO_OFFSET) -> Origins:
+        """Return where the pixels of the whole frame come from when the key has gone `fraction` of the way."""
 
     def view(
         self, source: Source, fraction: float, offset: tuple[float, float] = NO_OFFSET, rows: slice | None = None
