@@ -134,21 +134,45 @@ def _add_inbetween(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     command.add_argument("--easing", choices=list(Easing), default=Easing.LINEAR)
     command.add_argument("--engine", choices=list(ENGINES), default="draft")
     command.add_argument("--fit", action="store_true", help="fit the end key into the size of the start key")
-    command.add_argument("--seed", type=int, default=defaults.seed)
-    command.add_argument("--prompt", default=defaults.prompt)
-    command.add_argument("--negative-prompt", default=defaults.negative_prompt)
-    command.add_argument("--preset", choices=("quick", "balanced", "best"), default=defaults.preset)
-    command.add_argument("--steps", type=int, default=defaults.steps, help="denoising steps; 0: as the preset")
-    command.add_argument("--guidance", type=float, default=defaults.guidance)
-    command.add_argument("--motion-speed", type=int, default=defaults.motion_speed)
-    command.add_argument("--guide-strength", type=float, default=defaults.guide_strength)
+    command.add_argument("--seed", type=int, default=defaults.seed, help="another number, another try")
+    command.add_argument("--guide-strength", type=float, default=defaults.guide_strength, help="0 ignores guides")
     command.add_argument("--no-arcs", action="store_true", help="straight paths instead of arcs through guides")
     command.add_argument("--sheet", type=Path, metavar="PNG", help="also write a contact sheet")
     command.add_argument("--video", type=Path, metavar="FILE", help="also write an .mp4 or .gif")
     command.add_argument("--fps", type=float, default=12.0, help="frame rate of the video (default 12)")
     command.add_argument("--json", action="store_true", help="one JSON event a line instead of a progress bar")
+    _add_model_settings(command, defaults)
     _add_engine_options(command)
     command.set_defaults(command=_inbetween)
+
+
+def _add_model_settings(command: argparse.ArgumentParser, defaults: Settings) -> None:
+    group = command.add_argument_group("what the tooncrafter engine's model is told")
+    group.add_argument("--prompt", default=defaults.prompt, help="what is to be seen, in words")
+    group.add_argument("--negative-prompt", default=defaults.negative_prompt, help="what is not to be seen")
+    group.add_argument("--preset", choices=("quick", "balanced", "best"), default=defaults.preset)
+    group.add_argument("--sampler", choices=("ddim", "dpm"), default=defaults.sampler, help="default: the preset's")
+    group.add_argument("--steps", type=int, default=defaults.steps, help="denoising steps; 0: as the preset")
+    group.add_argument(
+        "--guidance", type=float, default=defaults.guidance, help="how strongly prompt and keys steer; 1: off"
+    )
+    group.add_argument(
+        "--motion-speed",
+        type=int,
+        default=defaults.motion_speed,
+        metavar="FPS",
+        help="frame rate that the model is told, 1..30; a small number means large motion from frame to frame",
+    )
+    group.add_argument(
+        "--guide-from",
+        type=float,
+        default=defaults.guide_from,
+        help="guides lead from this part of denoising, 0..1",
+    )
+    group.add_argument("--guide-until", type=float, default=defaults.guide_until, help="… to this part of it")
+    group.add_argument(
+        "--no-flat-colours", action="store_true", help="leave even areas as the model paints them, not quite even"
+    )
 
 
 #: Option -> environment variable that carries it to the engine, also in other processes.
@@ -186,18 +210,22 @@ def _inbetween(options: argparse.Namespace) -> int:
         seed=options.seed,
         arcs=not options.no_arcs,
         guide_strength=options.guide_strength,
+        guide_from=options.guide_from,
+        guide_until=options.guide_until,
         prompt=options.prompt,
         negative_prompt=options.negative_prompt,
         preset=options.preset,
         motion_speed=options.motion_speed,
         guidance=options.guidance,
+        sampler=options.sampler,
         steps=options.steps,
+        flat_colours=not options.no_flat_colours,
     )
     request = PairRequest(
         start=options.start,
         end=options.end,
         times=_times(options.n, options.times),
-        guides=dict(_guide(text) for text in options.guide),
+        guides=_guides(options.guide),
         easing=Easing(options.easing),
         engine=options.engine,
         settings=settings,
@@ -243,6 +271,16 @@ def _guide(text: str) -> tuple[float, Path]:
     if not 0 < value < 1 or not path:
         raise UserError("guide-invalid", f"--guide “{text}”: the time must lie between 0 and 1, both excluded.")
     return value, Path(path)
+
+
+def _guides(texts: Sequence[str]) -> dict[float, Path]:
+    guides: dict[float, Path] = {}
+    for text in texts:
+        time, path = _guide(text)
+        if time in guides:
+            raise UserError("guide-invalid", f"--guide “{text}”: there is a guide at that time already.")
+        guides[time] = path
+    return guides
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -105,10 +105,13 @@ class Settings:
     seed: 0..2**31-1; the same seed gives the same pixels on the same kind of device.
     arcs: let paths bend through guides and across keys instead of running straight.
     guide_strength: 0 (ignore guides) .. 1 (follow them as closely as the engine can).
+    guide_from, guide_until: which part of the denoising guides lead, 0 (pure noise: the pose is decided) .. 1
+    (clean: details are); an engine that does not denoise ignores them.
     prompt, negative_prompt: what is to be seen and what is not, in words.
     preset: how much time to spend: "quick", "balanced" or "best".
     motion_speed: the frame rate that the model is told, 1..30; smaller means larger motion.
     guidance: how strongly prompt and keys steer, 1..20; 1 switches it off.
+    sampler: "ddim" (the published one, with fresh noise) or "dpm" (DPM-Solver++); "" means what the preset says.
     steps: denoising steps, 1..200; 0 means what the preset says.
     flat_colours: keep flat palette colours flat.
     colouring: the guides are finished line drawings, one at each wanted frame, to be coloured as the keys are.
@@ -117,11 +120,14 @@ class Settings:
     seed: int = 0
     arcs: bool = True
     guide_strength: float = 0.6
+    guide_from: float = 0.0
+    guide_until: float = 1.0
     prompt: str = ""
     negative_prompt: str = ""
     preset: str = "balanced"
     motion_speed: int = 10
     guidance: float = 7.5
+    sampler: str = ""
     steps: int = 0
     flat_colours: bool = True
     colouring: bool = False
@@ -305,15 +311,25 @@ def _parse_settings(record: Record) -> Settings:
     preset = record.text("preset", 32, defaults.preset)
     if preset not in ("quick", "balanced", "best"):
         record.refuse("preset", "must be quick, balanced or best")
+    sampler = record.text("sampler", 32, defaults.sampler)
+    if sampler not in ("", "ddim", "dpm"):
+        record.refuse("sampler", "must be ddim or dpm, or empty for the preset's")
+    guide_from = record.number("guide_from", 0, 1, defaults.guide_from)
+    guide_until = record.number("guide_until", 0, 1, defaults.guide_until)
+    if guide_until <= guide_from:
+        record.refuse("guide_until", f"must be more than guide_from, which is {guide_from:g}")
     return Settings(
         seed=record.whole("seed", 0, 2**31 - 1, defaults.seed),
         arcs=record.flag("arcs", defaults.arcs),
         guide_strength=record.number("guide_strength", 0, 1, defaults.guide_strength),
+        guide_from=guide_from,
+        guide_until=guide_until,
         prompt=record.text("prompt", 10_000, defaults.prompt),
         negative_prompt=record.text("negative_prompt", 10_000, defaults.negative_prompt),
         preset=preset,
         motion_speed=record.whole("motion_speed", 1, 30, defaults.motion_speed),
         guidance=record.number("guidance", 1, 20, defaults.guidance),
+        sampler=sampler,
         steps=record.whole("steps", 0, 200, defaults.steps),
         flat_colours=record.flag("flat_colours", defaults.flat_colours),
         colouring=record.flag("colouring", defaults.colouring),

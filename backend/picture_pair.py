@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from .errors import UserError
@@ -19,8 +20,8 @@ from .job import (
     Settings,
     frame_path,
     new_id,
+    parse_job,
     picture_name,
-    read_job,
     write_job,
 )
 from .job import Picture as KeyPicture
@@ -127,16 +128,27 @@ def _write_job(folder: Path, request: PairRequest) -> Job:
         raise UserError(
             "times-invalid", "Two times are the same, or too close to a key, to make a drawing of their own."
         )
-    (folder / KEYS_FOLDER).mkdir()
-    (folder / GUIDES_FOLDER).mkdir()
-    guides: list[KeyPicture] = []
-    for time, path in sorted(request.guides.items()):
-        guides.append(KeyPicture(round(time * _TICKS), f"{GUIDES_FOLDER}/{picture_name(round(time * _TICKS))}"))
-        write_picture(folder / guides[-1].image, lines_picture(read_guide(path, (width, height))))
+    guided = {round(time * _TICKS): path for time, path in sorted(request.guides.items())}
+    if len(guided) != len(request.guides) or any(not 0 < frame < _TICKS for frame in guided):
+        raise UserError("guide-invalid", "Two guides are at the same time, or one is too close to a key.")
+    guides = {KeyPicture(frame, f"{GUIDES_FOLDER}/{picture_name(frame)}"): path for frame, path in guided.items()}
     keys = KeyPicture(0, f"{KEYS_FOLDER}/start.png"), KeyPicture(_TICKS, f"{KEYS_FOLDER}/end.png")
-    for key, picture in zip(keys, (start, end), strict=True):
-        write_picture(folder / key.image, picture)
     segment = Segment(*keys, wanted, tuple(guides), request.easing)
     job = Job(new_id(), request.engine, Canvas(width, height, request.fps), (segment,), request.settings)
+    _check(job)
+    (folder / KEYS_FOLDER).mkdir()
+    (folder / GUIDES_FOLDER).mkdir()
+    for guide, path in guides.items():
+        write_picture(folder / guide.image, lines_picture(read_guide(path, (width, height))))
+    for key, picture in zip(keys, (start, end), strict=True):
+        write_picture(folder / key.image, picture)
     write_job(folder, job)
-    return read_job(folder)  # checks what the command line gave, by the same rules as any job
+    return job
+
+
+def _check(job: Job) -> None:
+    """Refuse what the command line gave, by the same rules as for any job."""
+    try:
+        parse_job(json.loads(json.dumps(asdict(job))), "the command line")
+    except UserError as error:
+        raise UserError(error.code, error.sentence, "Correct that option.") from error

@@ -88,27 +88,31 @@ def read_picture(path: Path) -> Picture:
 def read_guide(path: Path, size: tuple[int, int]) -> Lines:
     """Return a guide as (height, width) float32, 0 = line and 1 = paper, fitted into `size` = (width, height).
 
-    Any colours do: transparency counts as paper, and a drawing that is mostly dark is light lines on dark paper.
+    Any colours do: transparency counts as paper, and so does whatever colour most of an opaque guide has.
     A guide of another shape is fitted whole into the canvas, never cropped or stretched.
     """
     image = _decode(path)
     pixels = np.asarray(image, np.float32) / np.float32(255)
-    alpha = pixels[..., 3]
-    luma = pixels[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)
+    colour, alpha = pixels[..., :3], pixels[..., 3]
     opaque = alpha > 0.5
-    # On a transparent ground the ink itself says whether it is light or dark; it is drawn dark on white.
-    if opaque.mean() < 0.5:
-        lines = 1 - alpha
-    else:
-        lines = luma * alpha + (1 - alpha)
-        if np.median(lines) < 0.5:
-            lines = 1 - lines
+    # On a transparent ground whatever is there is a line, also a white one.
+    lines = 1 - alpha * (_ink_on_paper(colour, np.median(colour[opaque], axis=0)) if opaque.mean() >= 0.5 else 1)
     if image.size != size:
         sheet = Image.new("L", size, 255)
         fitted = _contained(Image.fromarray(_bytes(lines)), size)
         sheet.paste(fitted, ((size[0] - fitted.width) // 2, (size[1] - fitted.height) // 2))
         lines = np.asarray(sheet, np.float32) / np.float32(255)
     return lines
+
+
+def _ink_on_paper(colour: NDArray[np.float32], paper: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how far colours (height, width, 3) are from the paper's (3,), 0..1.
+
+    1 is as far as a channel can go from that paper, so that yellow on white and white on grey are lines like any.
+    """
+    room = np.where(colour < paper, paper, 1 - paper)
+    far: NDArray[np.float32] = (np.abs(colour - paper) / np.maximum(room, 0.5)).max(axis=-1)
+    return far
 
 
 def lines_picture(lines: Lines) -> Picture:

@@ -191,6 +191,30 @@ def test_guides_without_strength_and_empty_ones_change_nothing_and_say_so(engine
     assert (pixels(weak) == plain).all() and len(heard.warnings) == 1
 
 
+@pytest.mark.parametrize(
+    ("begin", "end", "passes"), [(0.0, 1.0, 12), (0.0, 0.5, 6), (0.5, 1.0, 6), (0.999, 1.0, 0)], ids=str
+)
+def test_guides_lead_from_when_to_when(tiny: Options, begin: float, end: float, passes: int) -> None:
+    lines = np.ones((64, 96), np.float32)
+    lines[20:44, 46:50] = 0
+    interval = Interval(*keys(96, 64), at_frames(7), guides={0.5: lines})
+    engine, runs, heard = ToonCrafterEngine(tiny), [], Heard()
+    encoder = engine._loaded(Heard()).model.sketch_encoder
+    assert encoder is not None
+    encoder.register_forward_pre_hook(lambda *_: runs.append(1))
+    settings = replace(FAST, sampler="ddim", steps=6, guide_from=begin, guide_until=end)
+    drawn(engine, interval, settings, heard)
+    assert len(runs) == passes, "two halves of guidance at each step at which they lead"
+    assert [("not used" in warning) for warning in heard.warnings] == [True] * (passes == 0)
+
+
+def test_a_sampler_of_ones_own_goes_before_the_presets(engine: ToonCrafterEngine) -> None:
+    interval, heard = Interval(*keys(96, 64), at_frames(7)), Heard()
+    published = pixels(drawn(engine, interval, replace(FAST, sampler="ddim"), heard))
+    assert heard.notes["method"] == "ddim, 2 steps"
+    assert (published != pixels(drawn(engine, interval, replace(FAST, sampler="dpm")))).any()
+
+
 def test_a_run_is_told_step_by_step_and_shown_half_made(engine: ToonCrafterEngine) -> None:
     heard = Heard()
     drawn(engine, Interval(*keys(160, 50), at_frames(7)), replace(FAST, steps=12), heard)
@@ -355,7 +379,7 @@ def test_a_frame_without_guide_gets_no_lines(engine: ToonCrafterEngine) -> None:
     tokens, latents = torch.randn(1, 333, 48), torch.randn(1, 4, 16, 8, 12)
     hint = encoder.encode_hint(torch.rand(1, 1, 2, 64, 96))
     context = encoder.project_context(tokens)
-    sketches = Sketches(encoder, hint, torch.tensor([4, 9]), 0.5, context, None)
+    sketches = Sketches(encoder, hint, torch.tensor([4, 9]), 0.5, context, None, range(1000))
     timesteps = torch.tensor([300])
     alone = encoder(latents[:, :, [4, 9]], hint, timesteps, context)
     for part, expected in zip(sketches.residuals(latents, timesteps, context), alone, strict=True):

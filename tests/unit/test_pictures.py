@@ -122,15 +122,37 @@ def drawn_guide(paper: object, ink: object, mode: str, size: tuple[int, int] = (
         drawn_guide((0, 0, 0, 0), (0, 0, 0, 255), "RGBA"),
         drawn_guide((0, 0, 0, 0), (255, 255, 255, 255), "RGBA"),
         drawn_guide((255, 255, 255), (200, 0, 0), "RGB"),
+        drawn_guide((255, 255, 255), (255, 235, 60), "RGB"),
+        drawn_guide((128, 128, 128), (255, 255, 255), "RGB"),
+        drawn_guide((245, 232, 205), (40, 90, 230), "RGB"),
+        drawn_guide((20, 40, 90), (250, 240, 200), "RGB"),
         drawn_guide(255, 0, "L", (160, 100)),
     ],
-    ids=["dark on light", "light on dark", "dark on clear", "light on clear", "coloured", "twice the size"],
+    ids=[
+        "dark on light",
+        "light on dark",
+        "dark on clear",
+        "light on clear",
+        "coloured",
+        "yellow on white",
+        "white on grey",
+        "blue pencil on cream",
+        "chalk on blue",
+        "twice the size",
+    ],
 )
 def test_a_guide_in_any_colours_becomes_dark_lines_on_white(tmp_path: Path, guide: Image.Image) -> None:
     guide.save(tmp_path / "guide.png")
     lines = read_guide(tmp_path / "guide.png", (80, 50))
     assert lines.shape == (50, 80) and lines.dtype == np.float32
     assert lines[25, 40] < 0.35 and lines[5, 5] > 0.95 and lines.mean() > 0.9
+
+
+@pytest.mark.parametrize("size", [(4000, 3), (3, 900), (1, 1)])
+def test_a_guide_of_any_shape_fits(tmp_path: Path, size: tuple[int, int]) -> None:
+    Image.new("L", size, 255).save(tmp_path / "guide.png")
+    assert read_guide(tmp_path / "guide.png", (64, 40)).shape == (40, 64)
+    assert fit_picture(np.ones((size[1], size[0], 4), np.float32), (64, 40)).shape == (40, 64, 4)
 
 
 def test_fitting_keeps_the_whole_picture_and_clears_the_margins() -> None:

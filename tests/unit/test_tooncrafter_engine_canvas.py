@@ -78,6 +78,42 @@ def test_the_matte_comes_back_from_any_drawing(fill: tuple[float, float, float],
     assert np.abs(lifted[inside][:, :3] - between[inside][:, :3]).mean() < 0.004 + noise
 
 
+@pytest.mark.parametrize("alpha", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("outlined", [False, True])
+def test_a_see_through_drawing_stays_as_see_through(alpha: float, outlined: bool) -> None:
+    def wash(x: float) -> np.ndarray:
+        picture = drawing(256, 160, (0.85, 0.3, 0.2), x)
+        inside = (np.abs(picture[..., :3] - np.float32([0.85, 0.3, 0.2])).max(axis=-1) < 0.01) & (
+            picture[..., 3] == 1
+        )
+        picture[inside, 3] = alpha
+        if not outlined:
+            picture[~inside] = 0
+        return picture
+
+    keys, between = [wash(0.3), wash(0.7)], wash(0.5)
+    backing = matte.choose_backing(keys)
+    seen = matte.lay_over(between, backing) + np.random.default_rng(0).normal(0, 0.01, (160, 256, 3)).astype(
+        np.float32
+    )
+    lifted = matte.lift(seen, backing)
+    inside = between[..., 3] == np.float32(alpha)
+    assert inside.mean() > 0.1
+    assert np.abs(lifted[inside][:, 3] - alpha).mean() < 0.02
+    assert np.abs(matte.straighten(lifted)[inside][:, :3] - between[inside][:, :3]).mean() < 0.02
+
+
+def test_a_drawing_of_hairlines_that_are_nowhere_opaque_is_not_lost() -> None:
+    def hairline(x: int) -> np.ndarray:
+        picture = np.zeros((80, 120, 4), np.float32)
+        picture[10:70, x, :] = (0.2, 0.1, 0.6, 0.4)
+        return picture
+
+    backing = matte.choose_backing([hairline(30), hairline(80)])
+    lifted = matte.lift(matte.lay_over(hairline(50), backing), backing)
+    assert np.abs(lifted[10:70, 50, 3] - 0.4).max() < 0.02 and lifted[:, :50].max() == 0
+
+
 def test_no_trace_of_the_backing_is_left_in_a_rim() -> None:
     keys = [drawing(256, 160, (1.0, 0.9, 0.8), 0.3), drawing(256, 160, (1.0, 0.9, 0.8), 0.6)]
     backing = matte.choose_backing(keys)

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from backend.engines.tooncrafter.colour import correct, flatten
+from backend.engines.tooncrafter.colour import correct
+from backend.engines.tooncrafter.flat_areas import flatten
 from backend.engines.tooncrafter.palette import palette_of
 
 FRAMES = 16

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.engines.tooncrafter.guide_placement import guides_within, ink_of, is_empty, place_guides
+from backend.engines.tooncrafter.guide_placement import (
+    guides_within,
+    ink_of,
+    is_empty,
+    leading_timesteps,
+    place_guides,
+)
 from backend.engines.tooncrafter.model_times import CLOSE, DEEPEST, Between, Run, plan
 
 FRAMES = 16
@@ -104,3 +110,10 @@ def test_thin_pale_lines_are_drawn_at_full_strength_and_paper_stays_paper() -> N
 def test_a_part_of_the_time_takes_its_own_guides_along() -> None:
     lines = np.ones((4, 4), np.float32)
     assert list(guides_within({0.2: lines, 0.5: lines, 0.75: lines}, 0.5, 1.0)) == [0.5]
+
+
+def test_guides_lead_in_the_named_part_of_the_noise() -> None:
+    assert leading_timesteps(0, 1, 1000) == range(1000)
+    early, late = leading_timesteps(0, 0.4, 1000), leading_timesteps(0.4, 1, 1000)
+    assert 999 in early and 0 in late
+    assert sorted([*early, *late]) == list(range(1000)), "every timestep belongs to one part"

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...errors import UserError
 from .feature_reuse import ReusingUNet
+from .guide_placement import leading_timesteps
 from .memory import THRIFT, Mode, give_back, is_out_of_memory, parts_of, thriftier
 from .model import ToonCrafter
 from .pipeline import (
@@ -28,11 +29,11 @@ from .pipeline import (
 )
 from .placement import Placement
 from .prediction import Guidance, Predict, Sketches, Told, guided_velocity
-from .presets import Preset
+from .presets import Preset, timesteps_of
 from .preview import LatentColours, latent_colours
-from .sampler import DdimStep, Draw, OnStep, ddim_steps, sample, spaced_timesteps
+from .sampler import DdimStep, Draw, OnStep, ddim_steps, sample
 from .schedule import noise_schedule
-from .solvers import bent_timesteps, solve, solver_steps
+from .solvers import solve, solver_steps
 from .tokenizer import tokenize
 
 Made = TypeVar("Made")
@@ -46,8 +47,9 @@ class Wish:
     """What a clip is to show.
 
     start, end: the keys, float32 (3, height, width) in -1..1 at the model's frame size. sketches: model frame ->
-    float32 (1, height, width) in 0..1, 1 where there is a line. sketch_strength: 0..1. fps: smaller for larger
-    motion. guidance: 1 for none.
+    float32 (1, height, width) in 0..1, 1 where there is a line. sketch_strength: 0..1. sketch_from, sketch_until:
+    the part of the denoising in which they lead (`leading_timesteps`). fps: smaller for larger motion. guidance: 1
+    for none.
     """
 
     start: Tensor
@@ -59,6 +61,8 @@ class Wish:
     fps: int
     guidance: float
     seed: int
+    sketch_from: float = 0.0
+    sketch_until: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -192,7 +196,6 @@ class ClipMaker:
         on_denoised: OnDenoised,
     ) -> Tensor:
         model, device = self.model, self.computing.device
-        names = ("unet", "sketch_encoder") if wish.sketches else ("unet",)
         spacing, rescale = published_sampling(first_noise.shape[-1])
         guidance = Guidance(
             wish.guidance,
@@ -202,10 +205,12 @@ class ClipMaker:
         )
         schedule = noise_schedule(model.configuration.schedule)
         count = len(schedule.alphas_cumprod)
-        if preset.solver == "dpm":
-            timesteps = bent_timesteps(preset.steps, count)
-        else:
-            timesteps = spaced_timesteps(preset.steps, count, spacing)
+        timesteps = timesteps_of(preset, count, spacing)
+        leads = leading_timesteps(wish.sketch_from, wish.sketch_until, count)
+        guided = bool(wish.sketches) and any(timestep in leads for timestep in timesteps)
+        if wish.sketches and not guided:
+            self.warn("The guides were not used: no step lies in the part of the denoising in which they lead.")
+        names = ("unet", "sketch_encoder") if guided else ("unet",)
         colours = _colours_of(keys, wish)
 
         def on_step(done: int, _latents: Tensor, clean: Tensor) -> None:
@@ -214,20 +219,21 @@ class ClipMaker:
         noise = first_noise.to(device)
         with self._placement.at_work(*names):
             unet = ReusingUNet(model.unet, preset.reuse_every) if preset.reuse_every > 1 else self._unet
-            predict = guided_velocity(unet, self._told(wish, keys, tokens), guidance)
+            told = self._told(wish, keys, tokens, leads if guided else None)
+            predict = guided_velocity(unet, told, guidance)
             if preset.solver == "dpm":
                 return solve(predict, noise, solver_steps(schedule, timesteps), on_step)
             return _published(
                 predict, noise, ddim_steps(schedule, timesteps, preset.eta), step_noises, device, on_step
             )
 
-    def _told(self, wish: Wish, keys: Keys, tokens: tuple[Tensor, Tensor | None]) -> Told:
-        """Make everything that stays the same at every step, once."""
+    def _told(self, wish: Wish, keys: Keys, tokens: tuple[Tensor, Tensor | None], leads: range | None) -> Told:
+        """Make everything that stays the same at every step, once; leads: None without guides."""
         model, device = self.model, self.computing.device
         frames = model.configuration.frames
         told, untold = tokens
         sketches = None
-        if wish.sketches and model.sketch_encoder is not None:
+        if leads is not None and model.sketch_encoder is not None:
             guided = sorted(wish.sketches)
             drawings = torch.stack([wish.sketches[frame] for frame in guided], dim=1)[None]
             sketches = Sketches(
@@ -237,6 +243,7 @@ class ClipMaker:
                 strength=wish.sketch_strength,
                 conditional=model.sketch_encoder.project_context(told),
                 unconditional=None if untold is None else model.sketch_encoder.project_context(untold),
+                leads=leads,
             )
         return Told(
             key_frames=key_frame_latents(keys, frames),

@@ -1,178 +1,222 @@
-"""True colours: every frame corrected towards the two keys, and even areas made even again.
+"""True colours: every frame corrected towards the two keys.
 
 The model's pictures drift in tone from key to key and flash near them. A frame's tone is told apart from what moves
-in it by its colours: the drawing's colours are the keys', wherever they have moved to.
+in it by its colours: the drawing's colours are the keys', wherever they have moved to. A painting has too many
+colours for that; there the places tell, followed from the frame to both keys.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .palette import Palette, palette_of
+from .palette import nearest_colours, palette_of
+from .tone import NO_CHANGE, REACHES, Tone, cost, misfits, plain_tone, refine, settle, shift
 
 Pixels = NDArray[np.float32]
 _Flags = NDArray[np.bool_]
+_Places = tuple[NDArray[np.intp], NDArray[np.intp]]
 
-#: A pixel differing more than this from what it is compared with says nothing about the tone; round by round.
-_REACHES = tuple(np.geomspace(0.16, 0.05, 8).tolist())
-#: Places where the keys differ less than this are taken to be still.
-_STILL = 0.02
+#: Places where the keys differ less than this are taken to be alike.
+_ALIKE = 0.02
 #: At most so many pixels of a frame are looked at.
 _MOST_PIXELS = 3_000
-#: What the published model does to colours stays within these; more would be a change of the picture.
-_GAINS = (0.6, 1.6)
-_OFFSETS = (-0.4, 0.4)
-#: How far from a flat colour an even area may be (of 1, in each channel), and how much of it must agree.
-_FLAT_REACH = 14 / 255
-_FLAT_SHARE = 0.8
-_FLAT_WINDOW = 5
+#: Keys with less of their area in colours of their palette are paintings.
+_FLAT_SHARE = 0.75
+#: What it costs that the tone changes from frame to frame.
+_SWING = 0.1
 
 
-@dataclass(frozen=True)
-class Tone:
-    """A change of tone: colour * gain + offset, (3,) each."""
-
-    gain: Pixels
-    offset: Pixels
-
-    def apply(self, pixels: Pixels) -> Pixels:
-        """Change (…, 3)."""
-        changed: Pixels = pixels * self.gain + self.offset
-        return changed
-
-    def towards(self, other: Tone, share: float) -> Tone:
-        """Return the tone that is `share` (0..1) of the way to another."""
-        keep = np.float32(1 - share)
-        take = np.float32(share)
-        return Tone(self.gain * keep + other.gain * take, self.offset * keep + other.offset * take)
-
-
-NO_CHANGE = Tone(np.ones(3, np.float32), np.zeros(3, np.float32))
-
-
-def correct(frames: Pixels, start: Pixels, end: Pixels, palette: Palette | None = None) -> Pixels:
+def correct(frames: Pixels, start: Pixels, end: Pixels) -> Pixels:
     """Return the frames in the keys' tone.
 
     frames: (frames, height, width, 3), nominally 0..1 and not clamped, the first and last of them the model's own
     pictures of the keys. start, end: (height, width, 3) in 0..1. The first and last frame come out as the keys.
     """
-    palette = palette or palette_of([start, end])
-    first = _paired_tone(frames[0], start)
-    last = _paired_tone(frames[-1], end)
-    count = len(frames)
-    corrected = np.empty_like(frames)
+    keys = _Keys(start, end)
+    readings = [_tones(frames, keys, lit) for lit in ((False, True) if keys.change else (False,))]
+    tones, _ = min(readings, key=lambda reading: reading[1])
+    corrected = np.stack([tone.apply(frame) for tone, frame in zip(tones, frames, strict=True)])
     corrected[0], corrected[-1] = start, end
-    before = first
-    for index in range(1, count - 1):
-        time = index / (count - 1)
-        between = first.towards(last, time)
-        before = _frame_tone(frames[index], start, end, time, palette, [between, before])
-        corrected[index] = before.apply(frames[index])
     return corrected
 
 
-def _fit(colours: Pixels, wanted: Pixels, weights: Pixels) -> Tone:
-    """Return the tone that brings colours (3, n) nearest to the wanted ones in the weighted least squares sense.
+def _tones(frames: Pixels, keys: _Keys, lit: bool) -> tuple[list[Tone], float]:
+    """Return each frame's tone, and how badly they explain the frames.
 
-    Where the colours hardly differ among themselves the gain cannot be told and stays near 1.
+    lit: read the keys as one drawing whose light changes from one to the other. A wrong reading needs tones that
+    swing from frame to frame.
     """
-    share = weights / max(float(weights.sum()), 1e-6)
-    middle, wanted_middle = colours @ share, wanted @ share
-    apart = colours - middle[:, None]
-    spread = (apart * apart) @ share
-    together = (apart * (wanted - wanted_middle[:, None])) @ share
-    doubt = np.float32(1e-4)
-    gain = np.clip((together + doubt) / (spread + doubt), *_GAINS)
-    offset = np.clip(wanted_middle - gain * middle, *_OFFSETS)
-    return Tone(gain.astype(np.float32), offset.astype(np.float32))
+    first, last = _paired_tone(frames[0], keys.start), _paired_tone(frames[-1], keys.end)
+    tones, badness = [first], 0.0
+    for index in range(1, len(frames) - 1):
+        time = index / (len(frames) - 1)
+        tone, left = _frame_tone(frames[index], keys.moment(time, lit), [first.towards(last, time), tones[-1]])
+        tones.append(tone)
+        badness += left
+    tones.append(last)
+    for frame, before, tone in zip(frames[1:], tones[:-1], tones[1:], strict=True):
+        colours = frame.reshape(-1, 3)[:: max(1, frame.size // (3 * _MOST_PIXELS))]
+        badness += _SWING * float(np.abs(tone.apply(colours) - before.apply(colours)).mean())
+    return tones, badness
 
 
-def _toned(tone: Tone, colours: Pixels) -> Pixels:
-    """`Tone.apply` for (3, n)."""
-    toned: Pixels = colours * tone.gain[:, None] + tone.offset[:, None]
-    return toned
+@dataclass(frozen=True)
+class _Moment:
+    """What the keys say of a moment between them.
+
+    start, end: both keys in the light of that moment, (height, width, 3). used: the colours that the drawing has in
+    it, (colours, 3). time: 0..1. painted: whether places tell more than colours.
+    """
+
+    start: Pixels
+    end: Pixels
+    used: Pixels
+    time: float
+    painted: bool
+
+    def places(self, frame: Pixels, tone: Tone) -> tuple[Pixels, _Flags]:
+        """Return what each place should show, (height, width, 3), and where that can be told, (height, width).
+
+        In a painting, what the nearer key shows where the place was in it; else, where both keys are alike.
+        tone: about what the frame needs.
+        """
+        if self.painted:
+            return _followed(tone.apply(frame), self.start if self.time < 0.5 else self.end), np.ones(
+                frame.shape[:2], bool
+            )
+        alike: _Flags = np.abs(self.start - self.end).max(axis=-1) < _ALIKE
+        return self.start * np.float32(1 - self.time) + self.end * np.float32(self.time), alike
 
 
-def _shift(offset: Pixels) -> Tone:
-    return Tone(np.ones(3, np.float32), offset.astype(np.float32))
+@dataclass(frozen=True)
+class _Keys:
+    """Both keys, (height, width, 3)."""
+
+    start: Pixels
+    end: Pixels
+
+    @cached_property
+    def _used(self) -> tuple[Pixels, Pixels]:
+        return palette_of([self.start]).used, palette_of([self.end]).used
+
+    @cached_property
+    def _painted(self) -> bool:
+        return min(map(_flat_share, (self.start, self.end), self._used)) < _FLAT_SHARE
+
+    @cached_property
+    def change(self) -> tuple[Tone, Tone] | None:
+        """The change of light from start to end and from end to start, where that is what the keys differ by."""
+        there = _light_change(self.start, self.end, self._used[1], self._painted)
+        back = _light_change(self.end, self.start, self._used[0], self._painted)
+        return (there, back) if there and back else None
+
+    def moment(self, time: float, lit: bool) -> _Moment:
+        """Return what the keys say of a time, 0..1; lit: with the light on its way from one to the other."""
+        if not (lit and self.change):
+            return _Moment(self.start, self.end, np.concatenate(self._used), time, self._painted)
+        there = NO_CHANGE.towards(self.change[0], time)
+        back = NO_CHANGE.towards(self.change[1], 1 - time)
+        used = np.concatenate([there.apply(self._used[0]), back.apply(self._used[1])])
+        return _Moment(there.apply(self.start), back.apply(self.end), used, time, self._painted)
 
 
-def _weights(misfits: Pixels, reach: float) -> Pixels:
-    """Tukey's biweight: full for a perfect match, none beyond the reach."""
-    weights: Pixels = (np.clip(1 - (misfits / np.float32(reach)) ** 2, 0, 1) ** 2).astype(np.float32)
-    return weights
+def _flat_share(key: Pixels, used: Pixels) -> float:
+    """Return how much of a key is in colours of its palette, 0..1."""
+    colours = key.reshape(-1, 3)[:: max(1, key.shape[0] * key.shape[1] // _MOST_PIXELS)]
+    return float((misfits(colours, used[nearest_colours(colours, used)]) < _ALIKE).mean())
 
 
-def _misfits(colours: Pixels, wanted: Pixels) -> Pixels:
-    """(3, n) and (3, n) -> (n,): the largest difference of a channel."""
-    difference: Pixels = np.abs(colours - wanted).max(axis=0)
-    return difference
+def _light_change(key: Pixels, other: Pixels, used: Pixels, painted: bool) -> Tone | None:
+    """Return the tone that turns a key's colours into those of the other key, where there clearly is one.
+
+    used: the other key's palette. painted: compare places instead.
+    """
+    chosen = _some(_even(key))
+    colours = key[chosen]
+    places = _followed(key, other)[chosen] if painted else None
+
+    def compared(tone: Tone) -> tuple[Pixels, Pixels]:
+        toned = tone.apply(colours)
+        wanted = used[nearest_colours(toned, used)] if places is None else places
+        return wanted, misfits(toned, wanted)
+
+    if not len(colours):
+        return None
+    guesses = [plain_tone(np.full(3, gain, np.float32), np.zeros(3, np.float32)) for gain in (0.65, 0.8, 1.25, 1.5)]
+    guesses.append(shift(used.mean(axis=0) - colours.mean(axis=0)))
+    tones = [settle(guess, colours, compared) for guess in guesses]
+    costs = [cost(compared(tone)) for tone in tones]
+    limit = min(0.3 * cost(compared(NO_CHANGE)), 0.2 * REACHES[-1])
+    return tones[int(np.argmin(costs))] if min(costs) < limit else None
 
 
 def _paired_tone(frame: Pixels, key: Pixels) -> Tone:
     """Return the tone that makes the model's picture of a key the key."""
     every = max(1, frame.shape[0] * frame.shape[1] // _MOST_PIXELS)
-    colours = np.ascontiguousarray(frame.reshape(-1, 3)[::every].T)
-    wanted = np.ascontiguousarray(key.reshape(-1, 3)[::every].T)
-    tone = _shift(np.median(wanted - colours, axis=1))
-    for reach in _REACHES:
-        weights = _weights(_misfits(_toned(tone, colours), wanted), max(reach, 2 * _REACHES[-1]))
-        if weights.sum() < 16:
-            break
-        tone = _fit(colours, wanted, weights)
-    return tone
-
-
-def _frame_tone(
-    frame: Pixels, start: Pixels, end: Pixels, time: float, palette: Palette, guesses: list[Tone]
-) -> Tone:
-    """Return the tone that brings an in-between's colours to the keys'.
-
-    Places that both keys show alike are compared with the keys themselves, all others with the nearest colour of
-    the palette. The most promising first guesses are followed; the one that explains most of the frame is kept.
-    """
-    even = _even(frame)
-    keys_even = even & (np.abs(start - end).max(axis=-1) < _STILL)
-    chosen = _some(even)
-    colours, still = np.ascontiguousarray(frame[chosen].T), keys_even[chosen]
-    own = np.ascontiguousarray((start[chosen] * np.float32(1 - time) + end[chosen] * np.float32(time)).T)
-    used = palette.used
-    if colours.shape[1] < 16 or not len(used):
-        return guesses[0]
-    starts = [*guesses, NO_CHANGE, _shift(own.mean(axis=1) - colours.mean(axis=1))]
-    if still.sum() > 0.1 * len(still):
-        starts.append(_shift(np.median((own - colours)[:, still], axis=1)))
+    colours, wanted = frame.reshape(-1, 3)[::every], key.reshape(-1, 3)[::every]
 
     def compared(tone: Tone) -> tuple[Pixels, Pixels]:
-        """What each pixel should be, and how far it is from that."""
-        toned = _toned(tone, colours)
-        nearest = used[_nearest(toned.T, used)].T
-        misfits, own_misfits = _misfits(toned, nearest), _misfits(toned, own)
-        is_own = still & (own_misfits < np.maximum(misfits + 0.04, _REACHES[-1]))
-        return np.where(is_own, own, nearest), np.where(is_own, own_misfits, misfits)
+        return wanted, misfits(tone.apply(colours), wanted)
 
-    def cost(tone: Tone, reach: float = _REACHES[-1]) -> float:
-        return float(np.minimum(compared(tone)[1], reach).mean())
+    reaches = tuple(max(reach, 2 * REACHES[-1]) for reach in REACHES)
+    tone = settle(shift(np.median(wanted - colours, axis=0)), colours, compared, reaches)
+    return refine(tone, colours, compared)
 
-    def followed(tone: Tone) -> Tone:
-        for reach in _REACHES:
-            wanted, misfits = compared(tone)
-            weights = _weights(misfits, reach)
-            if weights.sum() < 16:
-                break
-            tone = _fit(colours, wanted, weights)
-        return tone
 
-    best, best_cost = guesses[0], cost(guesses[0])
-    for tone in map(followed, sorted(starts, key=cost)[:3]):
-        tone_cost = cost(tone)
+def _frame_tone(frame: Pixels, moment: _Moment, guesses: list[Tone]) -> tuple[Tone, float]:
+    """Return the tone that brings an in-between's colours to the keys', and the misfit that it leaves.
+
+    Places of which the keys tell are compared with what they show there, all others with the nearest colour of the
+    drawing. The most promising first guesses are followed; the best is kept.
+    """
+    chosen = _some(_even(frame))
+    colours = frame[chosen]
+    places, told = moment.places(frame, guesses[0])
+    own, alike = places[chosen], told[chosen]
+    used = moment.used
+    if len(colours) < 16 or not len(used):
+        return guesses[0], REACHES[-1]
+    starts = [*guesses, NO_CHANGE, shift(own.mean(axis=0) - colours.mean(axis=0))]
+    if alike.mean() > 0.1:
+        starts.append(shift(np.median((own - colours)[alike], axis=0)))
+
+    def compared(tone: Tone) -> tuple[Pixels, Pixels]:
+        toned = tone.apply(colours)
+        own_misfits = misfits(toned, own)
+        if alike.all():
+            return own, own_misfits
+        nearest = used[nearest_colours(toned, used)]
+        nearest_misfits = misfits(toned, nearest)
+        is_own = alike & (own_misfits < np.maximum(nearest_misfits + 0.04, REACHES[-1]))
+        return np.where(is_own[:, None], own, nearest), np.where(is_own, own_misfits, nearest_misfits)
+
+    best, best_cost = guesses[0], cost(compared(guesses[0]))
+    for start in sorted(starts, key=lambda tone: cost(compared(tone)))[:3]:
+        tone = settle(start, colours, compared)
+        tone_cost = cost(compared(tone))
         if tone_cost < 0.98 * best_cost:
             best, best_cost = tone, tone_cost
-    return best
+    best = refine(best, colours, compared)
+    return best, cost(compared(best))
+
+
+def _followed(frame: Pixels, key: Pixels) -> Pixels:
+    """Return what the key shows where the frame's places were in it: the key moved onto the frame."""
+    grey, key_grey = (
+        np.rint(np.clip(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), 0, 1) * 255).astype(np.uint8)
+        for picture in (frame, key)
+    )
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(grey, key_grey, None)  # type: ignore[call-overload]
+    rows, columns = np.mgrid[: grey.shape[0], : grey.shape[1]].astype(np.float32)
+    moved: Pixels = cv2.remap(
+        key, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return moved
 
 
 def _even(frame: Pixels) -> _Flags:
@@ -184,37 +228,8 @@ def _even(frame: Pixels) -> _Flags:
     return flags
 
 
-def _some(flags: _Flags) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _some(flags: _Flags) -> _Places:
     """Return the places of at most `_MOST_PIXELS` set flags, evenly taken."""
     rows, columns = np.nonzero(flags)
     every = max(1, len(rows) // _MOST_PIXELS)
     return rows[::every], columns[::every]
-
-
-def _nearest(colours: Pixels, palette: Pixels) -> NDArray[np.intp]:
-    """Return (n,): for each of (n, 3) the nearest of (k, 3)."""
-    squares = (palette * palette).sum(axis=-1) - 2 * colours @ palette.T
-    nearest: NDArray[np.intp] = np.argmin(squares, axis=1)
-    return nearest
-
-
-def flatten(frame: Pixels, flat: Pixels) -> Pixels:
-    """Return the frame with its even areas in exactly the keys' flat colours; lines and rims stay as they are.
-
-    frame: (height, width, 3) in 0..1. flat: (colours, 3), see `Palette`. An area counts as one of them where nearly
-    all pixels around agree that it is the nearest and their mean is close to it.
-    """
-    if not len(flat):
-        return frame
-    height, width = frame.shape[:2]
-    nearest = _nearest(frame.reshape(-1, 3), flat).reshape(height, width)
-    mean = cv2.blur(frame, (_FLAT_WINDOW, _FLAT_WINDOW), borderType=cv2.BORDER_REPLICATE)
-    result = frame.copy()
-    for label in np.unique(nearest):
-        agreed = cv2.blur(
-            (nearest == label).astype(np.float32), (_FLAT_WINDOW, _FLAT_WINDOW), borderType=cv2.BORDER_REPLICATE
-        )
-        close = np.abs(mean - flat[label]).max(axis=-1) < _FLAT_REACH
-        near = np.abs(frame - flat[label]).max(axis=-1) < 3 * _FLAT_REACH
-        result[(agreed >= _FLAT_SHARE) & close & near] = flat[label]
-    return result

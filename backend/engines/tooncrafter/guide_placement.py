@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -50,3 +51,11 @@ def guides_within(
 ) -> dict[float, NDArray[np.float32]]:
     """Return the guides strictly between two times, at times on the scale of that stretch (0..1)."""
     return {(time - start) / (end - start): lines for time, lines in guides.items() if start < time < end}
+
+
+def leading_timesteps(begin: float, end: float, timesteps: int) -> range:
+    """Return the timesteps at which guides lead from part `begin` to part `end` of the denoising, 0..1.
+
+    Parts are of the noise, not of the steps: they mean the same however many steps there are. 0 is pure noise.
+    """
+    return range(math.ceil((1 - end) * (timesteps - 1)), math.floor((1 - begin) * (timesteps - 1)) + 1)

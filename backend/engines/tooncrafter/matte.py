@@ -7,12 +7,13 @@ explained by one colour of the drawing's palette and as much of the backing as i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .palette import Palette, palette_of
+from .palette import alpha_levels, palette_of
 
 Pixels = NDArray[np.float32]
 
@@ -22,20 +23,21 @@ _SHADES = np.linspace(0, 1, 5, dtype=np.float32)
 SURE_DISTANCE = 0.2
 #: What a transparent pixel costs more than an opaque one of the same likeness: opaque is the simpler explanation.
 _SEE_THROUGH_COST = 0.06
-#: Mattes below the first count as clear, above the second as opaque: the model's pictures are never quite even.
-_CLEAR, _OPAQUE = 0.06, 0.92
+#: Mattes so close to an alpha that the keys have over areas are meant to be it: the model is never quite even.
+_LEVEL_REACH = 0.06
 
 
 @dataclass(frozen=True)
 class Backing:
     """What lies behind the drawing: its colour (3,), the drawing's colours (colours, 3), how far they are apart.
 
-    distance: from the backing to the nearest colour of the drawing, 0..1.73.
+    distance: from the backing to the nearest colour of the drawing, 0..1.73. levels: see `alpha_levels`.
     """
 
     colour: Pixels
     drawing: Pixels
     distance: float
+    levels: Pixels = field(default_factory=lambda: np.float32([0, 1]))
 
     @property
     def is_sure(self) -> bool:
@@ -48,13 +50,13 @@ def is_opaque(picture: Pixels) -> bool:
     return bool((picture[..., 3] >= 1).all())
 
 
-def choose_backing(keys: Sequence[Pixels], palette: Palette | None = None) -> Backing:
+def choose_backing(keys: Sequence[Pixels]) -> Backing:
     """Return the backing that is easiest to tell from the keys' drawing; keys: (height, width, 4), straight alpha.
 
     It lies far from every colour of the drawing, and so that no colour of the drawing looks like another one seen
     half through. Pale and dark paper is preferred to loud colours, which the model lets shine onto the drawing.
     """
-    drawing = (palette or palette_of(keys)).used
+    drawing = palette_of(keys).used
     candidates = np.stack(np.meshgrid(_SHADES, _SHADES, _SHADES, indexing="ij"), axis=-1).reshape(-1, 3)
     if not len(drawing):
         return Backing(np.ones(3, np.float32), drawing, distance=1.0)
@@ -62,7 +64,7 @@ def choose_backing(keys: Sequence[Pixels], palette: Palette | None = None) -> Ba
     loudness = candidates.max(axis=1) - candidates.min(axis=1)
     scores = distances + _separation(candidates, _unmixed(drawing)) - 0.15 * loudness
     best = int(np.argmax(scores))
-    return Backing(candidates[best], drawing, distance=float(distances[best]))
+    return Backing(candidates[best], drawing, float(distances[best]), alpha_levels(keys))
 
 
 def _unmixed(drawing: Pixels) -> Pixels:
@@ -132,10 +134,22 @@ def lift(pixels: Pixels, backing: Backing | None) -> Pixels:
         share = np.take_along_axis(shares, best[:, None], axis=1)
         # A colour that no mixture with the backing explains is one of the model's own: it is opaque.
         own = np.take_along_axis(misfits, best[:, None], axis=1) > SURE_DISTANCE
-        alpha = np.where(own, 1, np.clip((share - _CLEAR) / (_OPAQUE - _CLEAR), 0, 1)).astype(np.float32)
+        alpha = np.where(own, 1, _levelled(share, backing.levels)).astype(np.float32)
         lifted[row, :, :3] = np.where(alpha < 1, backing.drawing[best], line) * alpha
         lifted[row, :, 3:] = alpha
     return lifted
+
+
+def _levelled(alpha: Pixels, levels: Pixels) -> Pixels:
+    """Return the alpha, and where it is close to one of the ascending levels that level."""
+    places, values = [], []
+    for level, following in pairwise(levels.tolist()):
+        reach = min(_LEVEL_REACH, (following - level) / 3)
+        places += [level, level + reach, following - reach]
+        values += [level, level, following]
+        if following - level > 4 * reach:
+            places[-1:-1] = values[-1:-1] = [level + 2 * reach, following - 2 * reach]
+    return np.interp(alpha, places, values).astype(np.float32)
 
 
 def straighten(premultiplied: Pixels) -> Pixels:

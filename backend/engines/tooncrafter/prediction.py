@@ -35,7 +35,8 @@ class Sketches:
     The sketch encoder sees each frame alone, so the frames without a guide need not go through it.
 
     hint: features of the guided frames' drawings (`SketchEncoder.encode_hint`). guided: their numbers, int64
-    (guided frames,). strength: 0..1. conditional, unconditional: see `SketchEncoder.project_context`.
+    (guided frames,). strength: 0..1. conditional, unconditional: see `SketchEncoder.project_context`. leads: the
+    timesteps at which they lead.
     """
 
     encoder: SketchEncoder
@@ -44,6 +45,7 @@ class Sketches:
     strength: float
     conditional: Context
     unconditional: Context | None
+    leads: range
 
     def residuals(self, latents: Tensor, timesteps: Tensor, context: Context) -> list[Tensor]:
         """Return the residuals for all frames: zero where there is no guide."""
@@ -100,7 +102,7 @@ def guided_velocity(unet: Predict, told: Told, guidance: Guidance) -> PredictVel
         timesteps = torch.full((batch,), timestep, device=latents.device)
         fps = torch.full((batch,), told.fps, device=latents.device)
         residuals: Sequence[Tensor] = ()
-        if sketches and of_sketches is not None:
+        if sketches and of_sketches is not None and timestep in sketches.leads:
             residuals = sketches.residuals(latents, timesteps, of_sketches)
         key_frames = told.key_frames.expand(batch, -1, -1, -1, -1)
         return unet(torch.cat([latents, key_frames], dim=1), timesteps, context, fps, residuals).float()

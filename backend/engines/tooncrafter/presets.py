@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ...job import Settings
+from .sampler import Spacing, spaced_timesteps
+from .solvers import bent_timesteps
 
 Solver = Literal["ddim", "dpm"]
 
@@ -37,6 +39,17 @@ PRESETS: dict[str, Preset] = {
 
 
 def preset_of(settings: Settings) -> Preset:
-    """Return the preset that the settings name, with their own number of steps if they say one."""
+    """Return the preset that the settings name, with their own sampler and number of steps if they say so."""
     preset = PRESETS[settings.preset]
+    if settings.sampler == "ddim":
+        preset = replace(preset, solver="ddim", eta=1.0)
+    elif settings.sampler == "dpm":
+        preset = replace(preset, solver="dpm", eta=0.0)
     return replace(preset, steps=settings.steps) if settings.steps else preset
+
+
+def timesteps_of(preset: Preset, timesteps: int, spacing: Spacing) -> list[int]:
+    """Return the timesteps that a preset visits, ascending; spacing: of the published sampler."""
+    if preset.solver == "dpm":
+        return bent_timesteps(preset.steps, timesteps)
+    return spaced_timesteps(preset.steps, timesteps, spacing)

@@ -21,7 +21,8 @@ from .. import Frame, Interval, Report
 from ..draft import DraftEngine
 from .canvas import letterbox
 from .clip import ClipMaker, Wish
-from .colour import correct, flatten
+from .colour import correct
+from .flat_areas import flatten
 from .guide_placement import guides_within, ink_of, is_empty, place_guides
 from .matte import Backing, choose_backing, is_opaque, lay_over, lift, premultiply, straighten
 from .model_times import Between, Run, plan
@@ -62,8 +63,7 @@ class SegmentDrawing:
         self._box = letterbox(width, height, sizes.width, sizes.height)
         self._preset = preset_of(settings)
         cut_outs = [self._shrunk(key) for key in (interval.start, interval.end)]
-        straight = [straighten(cut_out) for cut_out in cut_outs]
-        self._backing = self._choose_backing(straight)
+        self._backing = self._choose_backing()
         frames = [self._box.to_frame(lay_over(key, self._backing)) for key in (interval.start, interval.end)]
         self._palette: Palette = palette_of([self._box.box_of(frame) for frame in frames])
         self._start, self._end = (Key(*pair) for pair in zip(frames, cut_outs, strict=True))
@@ -73,8 +73,9 @@ class SegmentDrawing:
         """Return a key at the size of the box, premultiplied."""
         return self._box.box_of(self._box.to_frame(premultiply(key)))
 
-    def _choose_backing(self, keys: list[Pixels]) -> Backing | None:
-        if is_opaque(self._interval.start) and is_opaque(self._interval.end):
+    def _choose_backing(self) -> Backing | None:
+        keys = self._interval.start, self._interval.end
+        if all(map(is_opaque, keys)):
             return None
         backing = choose_backing(keys)
         self._report.note("backing", [round(float(value), 2) for value in backing.colour])
@@ -114,6 +115,8 @@ class SegmentDrawing:
             negative_prompt=self._settings.negative_prompt,
             sketches=self._sketches(guides_within(guides, run.start, run.end), run),
             sketch_strength=self._settings.guide_strength,
+            sketch_from=self._settings.guide_from,
+            sketch_until=self._settings.guide_until,
             fps=self._settings.motion_speed,
             guidance=self._settings.guidance,
             seed=self._settings.seed,
@@ -125,7 +128,7 @@ class SegmentDrawing:
             raise RuntimeError("the model's pictures are not numbers")
         frames: Pixels = np.ascontiguousarray(((made + 1) / 2).permute(0, 2, 3, 1).numpy())
         self._report.stage("Correcting colours")
-        frames = correct(frames, start.frame, end.frame, self._palette)
+        frames = correct(frames, start.frame, end.frame)
         keys = [start]
         for frame in frames[1:-1]:
             frame = np.clip(frame, 0, 1)
