@@ -21,7 +21,8 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from backend.engines.tooncrafter.checkpoint import open_model
-from backend.engines.tooncrafter.clip import ClipMaker, Wish, usual_computing
+from backend.engines.tooncrafter.clip import ClipMaker, Wish
+from backend.engines.tooncrafter.computing import usual_computing
 from backend.engines.tooncrafter.memory import Mode
 from backend.engines.tooncrafter.model import ToonCrafter
 from backend.engines.tooncrafter.presets import Preset

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 
 from ...errors import UserError
+from .compiling import CompiledUNet
+from .computing import Computing, Pace
 from .feature_reuse import ReusingUNet
 from .guide_placement import leading_timesteps
-from .memory import THRIFT, Mode, give_back, is_out_of_memory, parts_of, thriftier
+from .memory import Mode, give_back, is_out_of_memory, parts_of, thrift_of, thriftier
 from .model import ToonCrafter
 from .pipeline import (
     Keys,
@@ -65,28 +67,6 @@ class Wish:
     sketch_until: float = 1.0
 
 
-@dataclass(frozen=True)
-class Computing:
-    """Where and how the model computes.
-
-    compiled: let torch compile the U-Net; the first clip then takes minutes longer. halves_together: run both
-    halves of guidance as one batch where the memory mode allows it.
-    """
-
-    device: torch.device
-    dtype: torch.dtype
-    channels_last: bool
-    halves_together: bool
-    compiled: bool = False
-
-
-def usual_computing(device: torch.device) -> Computing:
-    """Return what is fastest on that kind of device."""
-    if device.type == "cpu":
-        return Computing(device, torch.float32, channels_last=False, halves_together=False)
-    return Computing(device, torch.float16, channels_last=True, halves_together=True)
-
-
 class ClipMaker:
     """Makes clips with one model; the model stays where the memory mode leaves it."""
 
@@ -95,15 +75,21 @@ class ClipMaker:
     ) -> None:
         self.model, self.computing, self.warn = model, computing, warn
         self._use(mode)
-        self._unet: Predict = torch.compile(model.unet) if computing.compiled else model.unet
+        self._compiled = CompiledUNet(model.unet, computing.device) if computing.compiled else None
+        self._has_drawn = False
+
+    @property
+    def is_slow_at_first(self) -> bool:
+        """Whether the next clip waits for the U-Net to be compiled."""
+        return self._compiled is not None and not self._thrift.streams and not self._has_drawn
 
     def _use(self, mode: Mode) -> None:
-        self.mode = mode
+        self.mode, self._thrift = mode, thrift_of(mode, self.computing)
         self._placement = Placement(
             parts_of(self.model),
             self.computing.device,
             self.computing.dtype,
-            mode,
+            self._thrift,
             channels_last=self.computing.channels_last,
         )
 
@@ -131,6 +117,7 @@ class ClipMaker:
         latents = self._thriftily(
             lambda: self._denoise(wish, preset, keys, tokens, first_noise, step_noises, on_denoised)
         )
+        self._has_drawn = True
         return self._thriftily(lambda: self._decode(latents, keys, preset.middle_pass))
 
     def _thriftily(self, phase: Callable[[], Made]) -> Made:
@@ -161,15 +148,18 @@ class ClipMaker:
 
     def _encode(self, wish: Wish, draw: Draw) -> Keys:
         device = self.computing.device
-        with self._placement.at_work("autoencoder"):
-            keys = encode_keys(
+
+        def encode() -> Keys:
+            return encode_keys(
                 self.model.autoencoder,
                 wish.start.to(device),
                 wish.end.to(device),
                 self.model.configuration.frames,
                 draw,
             )
-        if THRIFT[self.mode].parts_leave:
+
+        keys = self._with_autoencoder(encode, lambda keys: keys.latents)
+        if self._thrift.parts_leave:
             keys = Keys(keys.latents, [reference.to("cpu") for reference in keys.references])
         return keys
 
@@ -201,7 +191,7 @@ class ClipMaker:
             wish.guidance,
             rescale,
             above=preset.guided_above,
-            together=self.computing.halves_together and THRIFT[self.mode].halves_together,
+            together=self._thrift.halves_together,
         )
         schedule = noise_schedule(model.configuration.schedule)
         count = len(schedule.alphas_cumprod)
@@ -213,19 +203,28 @@ class ClipMaker:
         names = ("unet", "sketch_encoder") if guided else ("unet",)
         colours = _colours_of(keys, wish)
 
+        pace = Pace(device)
+
         def on_step(done: int, _latents: Tensor, clean: Tensor) -> None:
+            pace.step()
             on_denoised(done, len(timesteps), lambda: colours.show(clean))
 
         noise = first_noise.to(device)
         with self._placement.at_work(*names):
-            unet = ReusingUNet(model.unet, preset.reuse_every) if preset.reuse_every > 1 else self._unet
             told = self._told(wish, keys, tokens, leads if guided else None)
-            predict = guided_velocity(unet, told, guidance)
+            predict = guided_velocity(self._network(preset), told, guidance)
             if preset.solver == "dpm":
                 return solve(predict, noise, solver_steps(schedule, timesteps), on_step)
             return _published(
                 predict, noise, ddim_steps(schedule, timesteps, preset.eta), step_noises, device, on_step
             )
+
+    def _network(self, preset: Preset) -> Predict:
+        if preset.reuse_every > 1:
+            return ReusingUNet(self.model.unet, preset.reuse_every)
+        if self._compiled is not None and not self._thrift.streams:
+            return self._compiled
+        return self.model.unet
 
     def _told(self, wish: Wish, keys: Keys, tokens: tuple[Tensor, Tensor | None], leads: range | None) -> Told:
         """Make everything that stays the same at every step, once; leads: None without guides."""
@@ -254,17 +253,22 @@ class ClipMaker:
         )
 
     def _decode(self, latents: Tensor, keys: Keys, middle_pass: bool) -> Tensor:
-        """Decode; in float32 where half precision overflows."""
-        device = self.computing.device
+        return self._with_autoencoder(lambda: self._decode_once(latents, keys, middle_pass), lambda clip: clip)
+
+    def _with_autoencoder(self, work: Callable[[], Made], numbers: Callable[[Made], Tensor]) -> Made:
+        """Encode or decode; in float32 where half precision overflows."""
         with self._placement.at_work("autoencoder"):
-            clip = self._decode_once(latents, keys, middle_pass)
-        if torch.isfinite(clip).all() or self.computing.dtype == torch.float32:
-            return clip
+            made = work()
+        if self.computing.dtype == torch.float32 or torch.isfinite(numbers(made)).all():
+            return made
         part = {"autoencoder": self.model.autoencoder}
         self._placement.put_back("autoencoder")
-        precise = Placement(part, device, torch.float32, Mode.SLICED, channels_last=False)
-        with precise.at_work("autoencoder"):
-            return self._decode_once(latents, keys, middle_pass)
+        precise = Placement(part, self.computing.device, torch.float32, self._thrift, channels_last=False)
+        try:
+            with precise.at_work("autoencoder"):
+                return work()
+        finally:
+            precise.put_back()
 
     def _decode_once(self, latents: Tensor, keys: Keys, middle_pass: bool) -> Tensor:
         dtype = self.model.autoencoder.quant_conv.weight.dtype
@@ -274,7 +278,7 @@ class ClipMaker:
             latents,
             references,
             middle_pass=middle_pass,
-            frames_at_once=THRIFT[self.mode].frames_at_once,
+            frames_at_once=self._thrift.frames_at_once,
         ).to("cpu")
 
 

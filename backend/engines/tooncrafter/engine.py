@@ -13,8 +13,9 @@ from ...job import Job, Settings
 from ...weights import Weights, find_weights
 from .. import Frame, Interval, Report
 from .checkpoint import open_model, open_sketch_encoder, read_about
-from .clip import ClipMaker, Computing, usual_computing
-from .memory import Mode, choose_mode, free_bytes, needs_bytes, peak_gb
+from .clip import ClipMaker
+from .computing import Computing, usual_computing
+from .memory import Mode, choose_mode, forget_peak, free_bytes, needs_bytes, peak_gb
 from .model import empty_model, empty_sketch_encoder
 from .options import Options, options_from
 from .presets import preset_of
@@ -66,6 +67,7 @@ class ToonCrafterEngine:
         maker.warn = report.warn
         preset = preset_of(settings)
         report.note("method", f"{preset.solver}, {preset.steps} steps")
+        forget_peak(self._computing.device)
         begun = time.monotonic()
         yield from SegmentDrawing(interval, settings, maker, report).draw()
         report.note("memory mode", str(maker.mode))
@@ -86,12 +88,10 @@ class ToonCrafterEngine:
             model = open_model(self._weights.path)
             if self._sketch_weights is not None:
                 model.sketch_encoder = open_sketch_encoder(self._sketch_weights.path)
-            mode = choose_mode(model, self._computing.device, self._computing.dtype) or Mode.STREAMED
+            mode = choose_mode(model, self._computing) or Mode.STREAMED
             if self._options.memory != "auto":
                 mode = Mode(self._options.memory)
             self._maker = ClipMaker(model, self._computing, mode)
-            if self._computing.compiled:
-                report.stage("Preparing the model: the first drawings take some minutes longer")
         return self._maker
 
     def _check_memory(self) -> None:
@@ -101,7 +101,7 @@ class ToonCrafterEngine:
         if self._sketch_weights is not None:
             shapes.sketch_encoder = empty_sketch_encoder(configuration)
         free = free_bytes(self._computing.device)
-        needed = needs_bytes(Mode.STREAMED, shapes, self._computing.dtype)
+        needed = needs_bytes(Mode.STREAMED, shapes, self._computing)
         if 0 < free < needed:
             raise UserError(
                 "not-enough-memory",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
@@ -12,8 +12,10 @@ import torch
 from torch import nn
 
 from ...devices import free_memory_gb
+from .computing import Computing
 from .configuration import Configuration, latent_size
 from .model import ToonCrafter
+from .streaming import streamed_size
 
 
 class Mode(StrEnum):
@@ -48,6 +50,20 @@ THRIFT: dict[Mode, Thrift] = {
 }
 
 
+#: The parts whose stages can come one after the other.
+STREAMED = ("unet", "sketch_encoder")
+
+
+def thrift_of(mode: Mode, computing: Computing) -> Thrift:
+    """Return what a mode does on a device."""
+    thrift = THRIFT[mode]
+    return replace(
+        thrift,
+        halves_together=thrift.halves_together and computing.halves_together,
+        frames_at_once=computing.frames_at_once or thrift.frames_at_once,
+    )
+
+
 def thriftier(mode: Mode) -> Mode | None:
     """Return the mode that needs less than this one, or None for the last."""
     return dict(pairwise(Mode)).get(mode)
@@ -61,26 +77,32 @@ def parts_of(model: ToonCrafter) -> dict[str, nn.Module]:
     return parts
 
 
-def needs_bytes(mode: Mode, model: ToonCrafter, dtype: torch.dtype) -> int:
+def needs_bytes(mode: Mode, model: ToonCrafter, computing: Computing) -> int:
     """Return about how much memory a run in that mode takes on the device that computes.
 
     Weights are counted; intermediate results are estimated from the sizes of the layers that have most of them.
     """
-    thrift = THRIFT[mode]
-    size = dtype.itemsize
-    weights = {
-        name: sum(parameter.numel() for parameter in part.parameters()) * size
-        for name, part in parts_of(model).items()
-    }
-    towers = weights["text_tower"] + weights["vision_tower"] + weights["image_projector"]
-    unet = weights["unet"] + weights.get("sketch_encoder", 0)
+    thrift, size = thrift_of(mode, computing), computing.dtype.itemsize
+    parts = parts_of(model)
+
+    def at_work(*names: str) -> int:
+        return size * sum(
+            streamed_size(parts[name])
+            if thrift.streams and name in STREAMED
+            else sum(parameter.numel() for parameter in parts[name].parameters())
+            for name in names
+            if name in parts
+        )
+
     sampling = _sampling_bytes(model.configuration, size) * (2 if thrift.halves_together else 1)
     decoding = _decoding_bytes(model.configuration, size, thrift.frames_at_once)
     if not thrift.parts_leave:
-        return towers + unet + weights["autoencoder"] + max(sampling, decoding)
-    if thrift.streams:
-        unet = unet // 8
-    return max(towers, unet + sampling, weights["autoencoder"] + decoding)
+        return at_work(*parts) + max(sampling, decoding)
+    return max(
+        at_work("text_tower", "vision_tower", "image_projector"),
+        at_work("unet", "sketch_encoder") + sampling,
+        at_work("autoencoder") + decoding,
+    )
 
 
 def _sampling_bytes(configuration: Configuration, size: int) -> int:
@@ -118,15 +140,15 @@ def free_bytes(device: torch.device) -> int:
 _USABLE = 0.9
 
 
-def choose_mode(model: ToonCrafter, device: torch.device, dtype: torch.dtype) -> Mode | None:
+def choose_mode(model: ToonCrafter, computing: Computing) -> Mode | None:
     """Return the fastest mode that the free memory allows; None when there is too little for any.
 
     Where nobody can tell how much is free, the fastest: a run that finds too little goes on in the next.
     """
-    free = free_bytes(device) * _USABLE
+    free = free_bytes(computing.device) * _USABLE
     if not free:
         return Mode.RESIDENT
-    return next((mode for mode in Mode if needs_bytes(mode, model, dtype) <= free), None)
+    return next((mode for mode in Mode if needs_bytes(mode, model, computing) <= free), None)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -149,8 +171,17 @@ def give_back(device: torch.device) -> None:
         torch.mps.empty_cache()
 
 
+def forget_peak(device: torch.device) -> None:
+    """Begin anew to look for the most memory used, where that can be."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def peak_gb(device: torch.device) -> float:
-    """Return the most memory used so far, in GB: ours on a graphics card, else this process's; 0 unknown."""
+    """Return the most memory used, in GB; 0 unknown.
+
+    Ours since `forget_peak` on a CUDA card, else this process's since it began.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**30
     if platform.system() == "Windows":

@@ -52,11 +52,12 @@ class Sketches:
         batch, _, frames = latents.shape[:3]
         hint = torch.cat([self.hint] * batch)
         rows = torch.cat([self.guided + frames * index for index in range(batch)])
-        parts = self.encoder(latents[:, :, self.guided], hint, timesteps, context)
-        return [
-            part.new_zeros(batch * frames, *part.shape[1:]).index_copy_(0, rows, part * self.strength)
-            for part in parts
-        ]
+        spread = []
+        for part in self.encoder(latents[:, :, self.guided], hint, timesteps, context):
+            of_all = part.new_zeros(batch * frames, *part.shape[1:])
+            of_all[rows] = part * self.strength
+            spread.append(of_all)
+        return spread
 
 
 @dataclass(frozen=True)

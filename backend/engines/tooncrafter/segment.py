@@ -121,7 +121,8 @@ class SegmentDrawing:
             guidance=self._settings.guidance,
             seed=self._settings.seed,
         )
-        self._report.stage("Reading the keys")
+        slow = self._maker.is_slow_at_first
+        self._report.stage("Compiling the model, once; this takes some minutes" if slow else "Reading the keys")
         made = self._maker.make(wish, self._preset, self._on_denoised)
         self._advance()
         if not torch.isfinite(made).all():
@@ -155,7 +156,9 @@ class SegmentDrawing:
             self._advance()
             self._report.stage("Drawing")
         self._advance()
-        if done < of and done % max(1, of // _PREVIEWS) == 0:
+        if done == of:
+            self._report.stage("Decoding")
+        elif done % max(1, of // _PREVIEWS) == 0:
             self._report.preview(list(self._latent_box(show().numpy())))
 
     def _advance(self) -> None:
