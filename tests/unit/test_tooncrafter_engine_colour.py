@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from backend.engines.tooncrafter.flat_areas import flatten
 from backend.engines.tooncrafter.palette import palette_of
 
 FRAMES = 16
+Content = Callable[[float, int], np.ndarray]
+Fault = Callable[[np.ndarray, float, float], np.ndarray]
 COLOURS = np.array(
     [(0.98, 0.82, 0.70), (0.25, 0.35, 0.75), (0.12, 0.10, 0.14), (0.85, 0.25, 0.30), (0.95, 0.95, 0.9)], np.float32
 )
@@ -66,6 +70,72 @@ def test_drift_and_flash_are_gone(seed: int, painted: bool) -> None:
     typical = np.median(np.abs(corrected - truth), axis=(1, 2)).max() * 255
     assert off <= 2, f"a frame's mean colour is {off:.1f} of 255 off ({before:.1f} before)"
     assert typical <= 2, f"a frame's typical pixel is {typical:.1f} of 255 off"
+
+
+def lines(time: float, seed: int) -> np.ndarray:
+    """Dark strokes on white paper that sweep to the right."""
+    random = np.random.default_rng(seed)
+    picture = np.ones((160, 256, 3), np.float32)
+    for x, y, u, v in random.uniform(20, 140, (14, 4)):
+        begin, end = (int(x * 0.8 + 90 * time), int(y)), (int(u + 80 * time), int(v + 20 * time))
+        cv2.line(picture, begin, end, (0.05, 0.05, 0.08), 2, cv2.LINE_AA)
+    return picture
+
+
+def panned_painting(time: float, seed: int) -> np.ndarray:
+    """A painted backdrop that passes by behind a figure."""
+    small = np.random.default_rng(seed).random((7, 12, 3), dtype=np.float32)
+    backdrop = cv2.resize(small, (416, 160), interpolation=cv2.INTER_CUBIC).clip(0.05, 0.95)
+    left = int(40 + time * 70)
+    picture = backdrop[:, left : left + 256].copy()
+    cv2.circle(picture, (int(60 + 130 * time), 90), 40, (0.9, 0.7, 0.55), -1, cv2.LINE_AA)
+    return picture
+
+
+def dusk(time: float, seed: int) -> np.ndarray:
+    """A figure while the light goes: the picture truly changes."""
+    return figure(time, seed) * np.float32(1 - 0.25 * time)
+
+
+def night(time: float, seed: int) -> np.ndarray:
+    return figure(time, seed) * np.float32(0.3)
+
+
+def bend(pixels: np.ndarray, time: float, flash: float) -> np.ndarray:
+    return np.clip(pixels, 0, 1) ** np.exp(0.18 * time + flash)
+
+
+def fade_colour(pixels: np.ndarray, time: float, flash: float) -> np.ndarray:
+    grey = pixels.mean(axis=-1, keepdims=True)
+    return grey + (pixels - grey) * (1 - 0.25 * time + flash)
+
+
+def mix_channels(pixels: np.ndarray, time: float, flash: float) -> np.ndarray:
+    mixing = np.float32([[0.05, -0.05, 0.02], [-0.04, 0.03, 0.05], [0.03, 0.04, -0.06]])
+    return pixels + pixels @ mixing * time + 0.5 * flash
+
+
+def swell(pixels: np.ndarray, time: float, flash: float) -> np.ndarray:
+    return pixels + np.float32([0.08, -0.05, -0.09]) * np.sin(np.pi * time) + 0.6 * flash
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (lines, swell), (lines, bend), (panned_painting, mix_channels), (panned_painting, fade_colour),
+        (dusk, swell), (dusk, mix_channels), (night, bend), (night, mix_channels), (figure, bend),
+    ],
+    ids=lambda value: value.__name__,
+)  # fmt: skip
+def test_other_faults_are_gone_from_other_pictures_too(content: Content, fault: Fault) -> None:
+    truth = np.stack([content(index / (FRAMES - 1), 4) for index in range(FRAMES)])
+    flashes = 0.1 * np.array([0, 1, 0.5, 0.1, *[0.0] * 8, -0.1, -0.4, -1, 0])
+    decoded = np.stack(
+        [fault(frame, index / (FRAMES - 1), flashes[index]) for index, frame in enumerate(truth)]
+    ).astype(np.float32)
+    corrected = correct(decoded, truth[0], truth[-1])
+    off = np.abs(corrected - truth).mean(axis=(1, 2, 3)) * 255
+    assert off.max() <= 2, f"frame {off.argmax()} is {off.max():.1f} of 255 off"
 
 
 def test_the_keys_own_frames_come_out_as_the_keys() -> None:

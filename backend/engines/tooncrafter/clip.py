@@ -259,7 +259,7 @@ class ClipMaker:
         """Encode or decode; in float32 where half precision overflows."""
         with self._placement.at_work("autoencoder"):
             made = work()
-        if self.computing.dtype == torch.float32 or torch.isfinite(numbers(made)).all():
+        if self.computing.dtype == torch.float32 or is_finite(numbers(made)):
             return made
         part = {"autoencoder": self.model.autoencoder}
         self._placement.put_back("autoencoder")
@@ -280,6 +280,11 @@ class ClipMaker:
             middle_pass=middle_pass,
             frames_at_once=self._thrift.frames_at_once,
         ).to("cpu")
+
+
+def is_finite(numbers: Tensor) -> bool:
+    """Say whether all are numbers; waits for the device."""
+    return bool(torch.isfinite(numbers).all())
 
 
 def _colours_of(keys: Keys, wish: Wish) -> LatentColours:

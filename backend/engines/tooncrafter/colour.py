@@ -15,7 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .palette import nearest_colours, palette_of
-from .tone import NO_CHANGE, REACHES, Tone, cost, misfits, plain_tone, refine, settle, shift
+from .tone import (
+    FINENESS,
+    FINENESS_OF_PLACES,
+    NO_CHANGE,
+    REACHES,
+    Tone,
+    cost,
+    misfits,
+    plain_tone,
+    refine,
+    settle,
+    shift,
+)
 
 Pixels = NDArray[np.float32]
 _Flags = NDArray[np.bool_]
@@ -27,8 +39,9 @@ _ALIKE = 0.02
 _MOST_PIXELS = 3_000
 #: Keys with less of their area in colours of their palette are paintings.
 _FLAT_SHARE = 0.75
-#: Keys that differ by a mild change of light are taken for that if it leaves at most so much more unexplained.
-_AS_GOOD = 1.25
+#: Keys that differ by a mild change of light are taken for that unless it leaves more than so much, and a quarter,
+#: more of a frame unexplained.
+_AS_GOOD = 0.001
 
 
 def correct(frames: Pixels, start: Pixels, end: Pixels) -> Pixels:
@@ -42,7 +55,7 @@ def correct(frames: Pixels, start: Pixels, end: Pixels) -> Pixels:
     if keys.change:
         lit_tones, lit_left = _tones(frames, keys, lit=True)
         # Read as they are, such keys let a frame lean to either of them: they explain too much.
-        tones = lit_tones if lit_left < _AS_GOOD * left else tones
+        tones = lit_tones if lit_left < 1.25 * left + _AS_GOOD * len(frames) else tones
     corrected = np.stack([tone.apply(frame) for tone, frame in zip(tones, frames, strict=True)])
     corrected[0], corrected[-1] = start, end
     return corrected
@@ -163,7 +176,7 @@ def _paired_tone(frame: Pixels, key: Pixels) -> Tone:
 
     reaches = tuple(max(reach, 2 * REACHES[-1]) for reach in REACHES)
     tone = settle(shift(np.median(wanted - colours, axis=0)), colours, compared, reaches)
-    return refine(tone, colours, compared)
+    return refine(tone, colours, compared, FINENESS_OF_PLACES, reaches[-1])
 
 
 def _frame_tone(frame: Pixels, moment: _Moment, guesses: list[Tone]) -> tuple[Tone, float]:
@@ -199,7 +212,7 @@ def _frame_tone(frame: Pixels, moment: _Moment, guesses: list[Tone]) -> tuple[To
         tone_cost = cost(compared(tone))
         if tone_cost < 0.98 * best_cost:
             best, best_cost = tone, tone_cost
-    best = refine(best, colours, compared)
+    best = refine(best, colours, compared, FINENESS_OF_PLACES if moment.painted else FINENESS)
     return best, cost(compared(best))
 
 

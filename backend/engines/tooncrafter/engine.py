@@ -22,7 +22,7 @@ from .presets import preset_of
 from .segment import SegmentDrawing
 
 #: Part of what makes a frame; changes with everything here that changes pictures.
-_VERSION = "1"
+_VERSION = "2"
 
 
 class ToonCrafterEngine:
@@ -37,7 +37,7 @@ class ToonCrafterEngine:
     def __init__(self, options: Options | None = None) -> None:
         self._options = options or options_from()
         self._weights = find_weights("model", self._options.weights)
-        self._sketch_weights = _sketch_weights(self._options)
+        self._sketch_weights, self._no_sketch = _sketch_weights(self._options)
         self._computing = _computing(self._options)
         self._maker: ClipMaker | None = None
         files = (self._weights, self._sketch_weights)
@@ -46,7 +46,11 @@ class ToonCrafterEngine:
     def check(self, job: Job) -> None:
         """Refuse a job with guides when there is no sketch encoder, and any when there is too little memory."""
         guided = any(segment.guides for segment in job.segments) and job.settings.guide_strength > 0
-        if guided and self._sketch_weights is None:
+        if guided and self._sketch_weights is not None:
+            self._check_pair(self._sketch_weights)
+        elif guided and self._no_sketch is not None and self._no_sketch.code != "weights-missing":
+            raise self._no_sketch
+        elif guided:
             raise UserError(
                 "sketch-weights-missing",
                 "The job has guides, but the weights of the sketch encoder, which reads them, are missing.",
@@ -94,6 +98,19 @@ class ToonCrafterEngine:
             self._maker = ClipMaker(model, self._computing, mode)
         return self._maker
 
+    def _check_pair(self, sketch_weights: Weights) -> None:
+        """Refuse a sketch encoder that was made for a model of other sizes."""
+        unet = read_about(self._weights.path).configuration.unet
+        sketch = read_about(sketch_weights.path).configuration.sketch_encoder
+        names = ("model_channels", "channel_mult", "num_res_blocks", "context_dim")
+        if any(getattr(unet, name) != getattr(sketch, name) for name in names):
+            raise UserError(
+                "weights-mismatch",
+                f"The sketch encoder “{sketch_weights.path.name}” is made for a model of other sizes than "
+                f"“{self._weights.path.name}”.",
+                "Choose the one that belongs to the model with --sketch-weights, or set the guides' strength to 0.",
+            )
+
     def _check_memory(self) -> None:
         """Refuse, before anything is loaded, what not even the thriftiest mode has room for."""
         configuration = read_about(self._weights.path).configuration
@@ -111,17 +128,15 @@ class ToonCrafterEngine:
             )
 
 
-def _sketch_weights(options: Options) -> Weights | None:
-    """Return the sketch encoder's weights: those named, else those beside the model's; None if there are none."""
+def _sketch_weights(options: Options) -> tuple[Weights | None, UserError | None]:
+    """Return the sketch encoder's weights: those named, else the installed ones; or what is wrong with those."""
     if options.sketch_weights is not None:
-        return find_weights("sketch-encoder", options.sketch_weights)
+        return find_weights("sketch-encoder", options.sketch_weights), None
     beside = options.weights if options.weights is not None and options.weights.is_dir() else None
     try:
-        return find_weights("sketch-encoder", beside)
-    except UserError as error:
-        if error.code != "weights-missing":
-            raise
-        return None
+        return find_weights("sketch-encoder", beside), None
+    except UserError as error:  # only a job with guides minds
+        return None, error
 
 
 def _computing(options: Options) -> Computing:

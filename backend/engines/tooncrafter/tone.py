@@ -20,8 +20,9 @@ _GAINS = (0.6, 1.6)
 _OFFSETS = (-0.4, 0.4)
 #: How reluctantly a fine tone uses red, green, blue, their squares, and the constant.
 _RIDGE = np.diag(np.float32([1e-4] * 3 + [4e-4] * 3 + [1e-4]))
-#: How far from the plain tone a fine one may bring a colour.
-_FINENESS = 0.12
+#: How far from the plain tone a fine one may bring a colour: where its colours are only thought to be those of the
+#: keys, and where each is compared with its own place.
+FINENESS, FINENESS_OF_PLACES = 0.12, 0.4
 #: Fewer colours than this are no ground for a tone.
 _FEWEST = 16
 
@@ -80,16 +81,18 @@ def settle(tone: Tone, colours: Pixels, compare: Compare, reaches: tuple[float, 
     return tone
 
 
-def refine(tone: Tone, colours: Pixels, compare: Compare) -> Tone:
+def refine(
+    tone: Tone, colours: Pixels, compare: Compare, fineness: float = FINENESS, reach: float = REACHES[-1]
+) -> Tone:
     """Return a finer tone near a settled plain one: with channels mixed and bent where enough colours say so."""
     fine = tone
     for _ in range(3):
         wanted, off = compare(fine)
-        weights = _weights(off, REACHES[-1])
+        weights = _weights(off, reach)
         if weights.sum() < max(_FEWEST, 0.3 * len(weights)):
             return tone
         fine = _fit_fine(tone, colours, wanted, weights)
-    is_near = np.abs(fine.apply(colours) - tone.apply(colours)).max() < _FINENESS
+    is_near = np.abs(fine.apply(colours) - tone.apply(colours)).max() < fineness
     return fine if is_near and cost(compare(fine)) < cost(compare(tone)) else tone
 
 
