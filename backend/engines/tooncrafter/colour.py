@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import cv2
 import numpy as np
@@ -224,10 +225,8 @@ def _followed(frame: Pixels, key: Pixels) -> Pixels:
     )
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(grey, key_grey, None)  # type: ignore[call-overload]
     rows, columns = np.mgrid[: grey.shape[0], : grey.shape[1]].astype(np.float32)
-    moved: Pixels = cv2.remap(
-        key, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return moved
+    x, y = columns + flow[..., 0], rows + flow[..., 1]
+    return cast(Pixels, cv2.remap(key, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _even(frame: Pixels) -> _Flags:

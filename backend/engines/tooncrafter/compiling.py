@@ -32,6 +32,6 @@ class CompiledUNet:
     ) -> Tensor:
         """See `UNet.forward`."""
         if self._graphs:
-            torch.compiler.cudagraph_mark_step_begin()
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         velocity: Tensor = self._compiled(latents, timesteps, context, fps, residuals)
         return velocity.clone()

@@ -50,9 +50,9 @@ class Pace:
         """Call after each step is handed over."""
         if self._device.type == "cuda":
             handed_over = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            handed_over.record()  # type: ignore[no-untyped-call]
+            handed_over.record()
             if self._last is not None:
-                self._last.synchronize()  # type: ignore[no-untyped-call]
+                self._last.synchronize()
             self._last = handed_over
         elif self._device.type == "mps":
             torch.mps.synchronize()

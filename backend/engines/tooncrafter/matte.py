@@ -37,7 +37,7 @@ class Backing:
     colour: Pixels
     drawing: Pixels
     distance: float
-    levels: Pixels = field(default_factory=lambda: np.float32([0, 1]))
+    levels: Pixels = field(default_factory=lambda: np.array([0, 1], np.float32))
 
     @property
     def is_sure(self) -> bool:
@@ -149,7 +149,8 @@ def _levelled(alpha: Pixels, levels: Pixels) -> Pixels:
         values += [level, level, following]
         if following - level > 4 * reach:
             places[-1:-1] = values[-1:-1] = [level + 2 * reach, following - 2 * reach]
-    return np.interp(alpha, places, values).astype(np.float32)
+    levelled: Pixels = np.interp(alpha, places, values).astype(np.float32)
+    return levelled
 
 
 def straighten(premultiplied: Pixels) -> Pixels:

@@ -42,7 +42,10 @@ def palette_of(keys: Sequence[Pixels]) -> Palette:
     Of keys with alpha (straight) opaque pixels count, and even see-through areas; a drawing that has neither, such
     as one of hairlines, is taken by whatever it shows.
     """
-    opaque, even, thin, rest = [], [], [], []
+    opaque: list[NDArray[np.uint8]] = []
+    even: list[NDArray[np.uint8]] = []
+    thin: list[NDArray[np.uint8]] = []
+    rest: list[NDArray[np.uint8]] = []
     area = 0
     for key in keys:
         colours = np.rint(np.clip(key[..., :3], 0, 1) * 255).astype(np.uint8)

@@ -19,7 +19,7 @@ REACHES = tuple(np.geomspace(0.16, 0.05, 8).tolist())
 _GAINS = (0.6, 1.6)
 _OFFSETS = (-0.4, 0.4)
 #: How reluctantly a fine tone uses red, green, blue, their squares, and the constant.
-_RIDGE = np.diag(np.float32([1e-4] * 3 + [4e-4] * 3 + [1e-4]))
+_RIDGE = np.diag(np.array([1e-4] * 3 + [4e-4] * 3 + [1e-4], np.float32))
 #: How far from the plain tone a fine one may bring a colour: where its colours are only thought to be those of the
 #: keys, and where each is compared with its own place.
 FINENESS, FINENESS_OF_PLACES = 0.12, 0.4
@@ -113,7 +113,7 @@ def _fit(colours: Pixels, wanted: Pixels, weights: Pixels) -> Tone:
     spread = share @ (apart * apart)
     together = share @ (apart * (wanted - wanted_middle))
     doubt = np.float32(1e-4)
-    gain = np.clip((together + doubt) / (spread + doubt), *_GAINS)
+    gain: Pixels = np.clip((together + doubt) / (spread + doubt), *_GAINS).astype(np.float32)
     return plain_tone(gain, np.clip(wanted_middle - gain * middle, *_OFFSETS))
 
 
