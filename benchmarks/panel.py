@@ -1,13 +1,13 @@
-"""How long the add-on keeps Blender's window waiting: drawing the panel, and every other call of ours, while jobs
-run.
+"""How long the add-on keeps Blender's window waiting: to draw its panel, and in every other call while jobs run.
 
     python benchmarks/panel.py --blender BLENDER [--jobs N] [--out DIR]
 
 Needs Linux with what tests/gui/window.py needs. A file with N jobs of earlier sessions (50) is opened in a real
 window with a tab of ours, and a job is drawn. Printed: the time that all our panels together take for one redraw
-(median and worst), as a share of what the panels of Blender's own "View" tab take in the same window (the
-baseline); and the longest call of each kind on the main thread while the job ran: the timer that listens to the
-drawing engine and brings pictures in, what runs after undo, loading and every change, and buttons.
+window with a tab of ours, and a job is drawn. Printed: the time that all our panels together take for one redraw
+and the longest call of each kind on the main thread while the job ran: the timer that listens to the drawing engine
+and brings pictures in, what runs after undo, loading and every change, and buttons. Each by the clock and in
+processor time of the main thread alone, which a busy machine does not stretch.
 """
 
 from __future__ import annotations

@@ -197,8 +197,9 @@ def _count(takes: list[Entry], state: State) -> str:
         return say("waits")
     finished = sum(len(take.finished) for take in takes)
     wanted = sum(len(take.job.wanted) for take in takes)
-    text = str(finished) if finished == wanted else say("{done} of {wanted}", done=finished, wanted=wanted)
-    return say("{text} · {takes} takes", text=text, takes=len(takes)) if len(takes) > 1 else text
+    if finished < wanted:
+        return say("{done} of {wanted}", done=finished, wanted=wanted)
+    return str(finished) if len(takes) == 1 else f"{len(takes)} × {finished // len(takes)}"
 
 
 def _thumbnail(entry: Entry, frame: int) -> int:

@@ -15,6 +15,7 @@ from bpy.app.handlers import persistent
 from ..backend.errors import UserError
 from . import grease_pencil, keyframes
 from .keyframes import Span
+from .language import say
 from .properties import Choice
 
 
@@ -63,9 +64,17 @@ def _look(obj: bpy.types.Object | None, scene: bpy.types.Scene, choice: Choice) 
     guides = sum(len(span.guides) for span in spans)
     keys = len({frame for span in spans for frame in (span.start, span.end)})
     origin = found.origin[0].upper() + found.origin[1:]
-    where = f"{keys} keys, frames {spans[0].start} to {spans[-1].end}"
-    steered = f", {_counted(guides, 'guide')}" if guides else ""
-    return Prospect((f"{origin}:", where, _counted(count, "drawing") + steered), found.remarks, spans=spans)
+    where = say("{keys} keys, frames {first} to {last}", keys=keys, first=spans[0].start, last=spans[-1].end)
+    return Prospect((f"{origin}:", where, _drawings(count, guides)), found.remarks, spans=spans)
+
+
+def _drawings(count: int, guides: int) -> str:
+    if not guides:
+        return say("1 drawing") if count == 1 else say("{count} drawings", count=count)
+    steered = say("1 guide") if guides == 1 else say("{count} guides", count=guides)
+    if count == 1:
+        return say("1 drawing, {guides}", guides=steered)
+    return say("{count} drawings, {guides}", count=count, guides=steered)
 
 
 def _state(obj: bpy.types.Object | None, scene: bpy.types.Scene, choice: Choice) -> Hashable:
@@ -83,10 +92,6 @@ def _state(obj: bpy.types.Object | None, scene: bpy.types.Scene, choice: Choice)
     )
     preview = scene.use_preview_range and (scene.frame_preview_start, scene.frame_preview_end)
     return obj.session_uid, scene.frame_current, preview, choice.exposure, choice.breakdowns, layers
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 @persistent  # type: ignore[untyped-decorator]
