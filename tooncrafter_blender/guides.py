@@ -1,13 +1,14 @@
 """The guide layer: rough strokes that say how to move between two keys.
 
 A guide layer is an ordinary layer of the Grease Pencil object with the name `GUIDE_LAYER_NAME`. A drawing on it
-steers its own frame, not the frames after it. The layer is tinted so that nobody takes it for art, and renders
-leave it out.
+steers its own frame, not the frames after it. The layer is tinted so that nobody takes it for art, and a modifier
+that works in renders alone leaves it out of them. (Layers can name the view layer that renders them, but Blender
+5.2 hides those that name another one in the viewport as well.)
 """
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import bpy
 
@@ -16,8 +17,7 @@ from . import grease_pencil
 GUIDE_LAYER_NAME = "In-between Guide"
 
 _TINT = (0.0, 0.35, 1.0)
-#: A layer that names a view layer is rendered in that one only; no view layer has this name.
-_NO_VIEW_LAYER = "(never rendered)"
+_MODIFIER_NAME = "In-between Guides are not rendered"
 
 
 def guide_layer(obj: bpy.types.Object) -> bpy.types.GreasePencilLayer | None:
@@ -36,8 +36,28 @@ def add_guide_layer(obj: bpy.types.Object) -> bpy.types.GreasePencilLayer:
         layer.use_onion_skinning = False
         layer.tint_color = _TINT
         layer.tint_factor = 1.0
-        layer.viewlayer_render = _NO_VIEW_LAYER
+    _leave_out_of_renders(obj)
     return layer
+
+
+def _leave_out_of_renders(obj: bpy.types.Object) -> None:
+    """Make what is drawn on the guide layer invisible in renders, unless that is done already."""
+    if any(leaves_out_guides(modifier) for modifier in obj.modifiers):
+        return
+    modifier = cast(Any, obj.modifiers.new(_MODIFIER_NAME, "GREASE_PENCIL_OPACITY"))
+    modifier.tree_node_filter = GUIDE_LAYER_NAME
+    modifier.color_mode, modifier.color_factor = "BOTH", 0.0
+    modifier.show_viewport, modifier.show_render, modifier.show_expanded = False, True, False
+
+
+def leaves_out_guides(modifier: bpy.types.Modifier) -> bool:
+    """Tell whether a modifier is the one that leaves guides out of renders, which changes nothing else."""
+    return (
+        modifier.type == "GREASE_PENCIL_OPACITY"
+        and cast(Any, modifier).tree_node_filter == GUIDE_LAYER_NAME
+        and cast(Any, modifier).color_factor == 0
+        and not modifier.show_viewport
+    )
 
 
 def begin_guide(obj: bpy.types.Object, frame: int) -> bpy.types.GreasePencilLayer:

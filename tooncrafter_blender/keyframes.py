@@ -246,7 +246,7 @@ def _is_animated(obj: bpy.types.Object, scene: bpy.types.Scene) -> bool:
         if thing.constraints or any(owner is not None and held.is_animated(owner) for owner in (thing, thing.data)):
             return True
         hanging.append(thing.parent)
-    return bool(obj.modifiers)
+    return not all(guides.leaves_out_guides(modifier) for modifier in obj.modifiers)
 
 
 def _remarks_on_empty_keys(obj: bpy.types.Object, spans: list[Span]) -> list[str]:

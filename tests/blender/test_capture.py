@@ -133,7 +133,7 @@ def test_hidden_layers_are_not_captured_and_locked_ones_are(scene, tmp_path, pat
 def test_the_guide_layer_is_left_out_even_when_it_would_render(scene, tmp_path, path_of_drawing):
     obj = scenes.new_object(scene, {1: [box(0, "#ff0000")]})
     layer = guides.add_guide_layer(obj)
-    layer.viewlayer_render = ""
+    obj.modifiers.clear()
     drawing.draw(obj, layer, 1, [box(0, "#0000ff", size=4)])
     picture = captured(scene, obj, tmp_path / "job")
     assert np.abs(picture[50, 80] - [255, 0, 0, 255]).max() <= 1
