@@ -15,8 +15,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import bpy
 import numpy as np
-from bpy_extras.view3d_utils import location_3d_to_region_2d
-from mathutils import Vector
 
 from tests.gui import driver, shots, sidebar
 from tests.gui.driver import Story, say, screenshot, wait_until
@@ -30,15 +28,8 @@ LEFT, GROUND, RIGHT = (-2.6, 1.0), (0.0, -1.2), (2.6, 1.0)
 
 def ball(x: float, y: float, *, wide: float = 0.75, high: float = 0.75) -> list[tuple[float, float]]:
     """A circle in window pixels, a little more than once around."""
-    view = driver.area("VIEW_3D")
-    inside = driver.region("WINDOW", view)
-    places = []
-    for step in range(50):
-        angle = 0.5 + step * math.tau / 47
-        place = Vector((x + wide * math.cos(angle), 0.0, y + high * math.sin(angle)))
-        seen = location_3d_to_region_2d(inside, view.spaces.active.region_3d, place)
-        places.append((inside.x + seen.x, inside.y + seen.y))
-    return places
+    angles = [0.5 + step * math.tau / 47 for step in range(50)]
+    return shots.on_screen((x + wide * math.cos(angle), y + high * math.sin(angle)) for angle in angles)
 
 
 def go_to(frame: int) -> Story:
@@ -121,6 +112,7 @@ def story() -> Story:
     yield from wait_until(lambda: queue.entries)
     (entry,) = queue.entries
     yield from wait_until(lambda: len(entry.finished) >= 8 or not entry.busy)
+    yield 1.0  # the tab moves to its new places in little steps
     screenshot("tutorial_drawing", shots.viewport())
     yield from wait_until(lambda: entry.imported)
     yield 1.0

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import bpy
+from bpy_extras.view3d_utils import location_3d_to_region_2d
+from mathutils import Vector
 
 from examples import drawing
 from tests.gui import driver, sidebar
@@ -79,6 +82,14 @@ def move_key(old: int, new: int) -> None:
     frames.move(old, new)
     for key in frames:
         key.select = True
+
+
+def on_screen(places: Iterable[drawing.Point]) -> list[tuple[float, float]]:
+    """Where places of the drawing are on the screen, in window pixels from the bottom left."""
+    view = driver.area("VIEW_3D")
+    inside = driver.region("WINDOW", view)
+    seen = [location_3d_to_region_2d(inside, view.spaces.active.region_3d, Vector((x, 0.0, y))) for x, y in places]
+    return [(inside.x + place.x, inside.y + place.y) for place in seen]
 
 
 def viewport() -> tuple[int, int, int, int]:
