@@ -35,6 +35,7 @@ class Farm:
         self._environment = os.environ | {
             "PYTHONPATH": str(ROOT),
             "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": worker_ttl,
+            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "2",
             **(environment or {}),
         }
         self._started: list[psutil.Process] = []
@@ -132,6 +133,10 @@ def stop_a_drawing_process_in_mid_job(jobs: Path, wanted: int) -> tuple[Path, ps
             with contextlib.suppress(OSError, ValueError, psutil.NoSuchProcess):
                 process = psutil.Process(int(json.loads(sign.read_text())["process"]))
                 process.suspend()
+                while (status := process.status()) not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
+                    time.sleep(0.001)
+                if status == psutil.STATUS_ZOMBIE:  # killed a moment ago, nobody has taken its place yet
+                    continue
                 if sign.exists() and len(list((job / "frames").glob("*.png"))) < wanted:
                     return job, process
                 process.resume()

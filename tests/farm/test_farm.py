@@ -154,6 +154,25 @@ def test_a_crash_of_the_engine_is_tried_again_on_another_machine(
 
 
 @posix
+def test_a_job_over_which_machine_after_machine_dies_is_given_up_with_a_sentence(
+    farm: Farm, jobs: Path, expected, tmp_path: Path
+) -> None:
+    deadly = tmp_path / "deadly" / "shot_00"
+    shutil.copytree(jobs / deadly.name, deadly)
+    batch = farm.batch(deadly.parent)
+    for _ in range(3):
+        _, drawing = stop_a_drawing_process_in_mid_job(deadly.parent, FRAMES)
+        drawing.parent().kill()
+        drawing.kill()
+    assert batch.wait() == 1, batch.complaints() + farm.logs()
+    ((only,),) = batch.settled().values()
+    assert only["code"] == "machines-died" and "Machine after machine died" in str(only["sentence"])
+    assert frames_of(deadly).items() <= expected[deadly.name].items() and len(frames_of(deadly)) >= 1
+    assert farm.batch(deadly.parent).wait() == 0
+    assert frames_of(deadly) == expected[deadly.name]
+
+
+@posix
 @pytest.mark.long
 def test_a_frozen_host_that_thaws_overwrites_nothing(
     tmp_path: Path, jobs: Path, expected, journal: Journal

@@ -49,9 +49,11 @@ def start(plan: Plan, home: Path, *, anew: bool) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE, text=True)
 
 
-def proves(plan: Plan, python: Path) -> bool:
+def complaint_of(plan: Plan, python: Path) -> str:
+    """What an environment that should work says when it does not; nothing when it does."""
     variables = os.environ | {"PYTHONPATH": str(plan.root)}
-    return subprocess.run([python, "-P", *plan.proof], env=variables, capture_output=True).returncode == 0
+    done = subprocess.run([python, "-P", *plan.proof], env=variables, capture_output=True, text=True)
+    return f"exit code {done.returncode}: {done.stderr[-500:]}" if done.returncode else ""
 
 
 def kill_and_run_again(plan: Plan, home_of: Callable[[int], Path], kills: int) -> dict[str, int]:
@@ -78,9 +80,13 @@ def kill_and_run_again(plan: Plan, home_of: Callable[[int], Path], kills: int) -
         shown = standing(home, plan, thorough=True).python
         if shown:
             seen["shown at the kill"] += 1
-            seen["broken"] += not proves(plan, shown)
+            seen["broken"] += bool(complaint := complaint_of(plan, shown))
+            print(number, "at the kill", complaint or "works")
         python = ensure(plan, home, Silent(), online=True)
-        seen["broken"] += not proves(plan, python) or standing(home, plan, thorough=True).python != python
+        now = standing(home, plan, thorough=True)
+        complaint = complaint_of(plan, python) or ("" if now.python == python else now.reason)
+        seen["broken"] += bool(complaint)
+        print(number, "after the next run", complaint or "works")
     folders = [path for path in home_of(0).glob(f"{plan.level}-*") if path.is_dir()]
     assert len(folders) == 1
     return seen
@@ -104,7 +110,7 @@ def test_two_blenders_that_install_at_once_share_one_environment(shop: Shop) -> 
     answers = {process.communicate()[0].strip() for process in both}
     assert [process.returncode for process in both] == [0, 0]
     assert len(answers) == 1
-    assert proves(plan, Path(answers.pop()))
+    assert complaint_of(plan, Path(answers.pop())) == ""
     assert shop.web.paths().count("/files/tiny-1.0-py3-none-any.whl") == 1
 
 
