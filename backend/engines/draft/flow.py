@@ -109,7 +109,7 @@ class FlowMotion:
         return Origins(x, y, seen > 0.5)
 
     def _found(self, fraction: float, offset: tuple[float, float]) -> NDArray[Any] | None:
-        """Return displacement x and y, seen, confidence and hidden, (height, width, 5); None where nothing lands."""
+        """Return displacement x and y, seen, confidence and hidden, (height, width, 5); None if none is."""
         height, width = self.confidence.shape
         x, y = pixel_grid(height, width)
         paths = (self.flow * np.float32(fraction) + np.array(offset, np.float32)).reshape(-1, 2)
