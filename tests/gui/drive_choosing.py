@@ -62,7 +62,7 @@ def story() -> Story:
     yield from driver.drag(shots.on_screen(shots.ellipse(-1.2, 1.2, 2.0, 1.8)))
     assert ours("guides").guide_frames(bpy.data.objects["Creature"]) == (MIDDLE,)
     screenshot("bad_drawing", shots.viewport())
-    yield from sidebar.press("Redo 1 Drawing")
+    yield from sidebar.press("Redo Bad Drawings (1)")
     yield from wait_until(lambda: second.busy, 30)
     yield from wait_until(lambda: not second.busy)
     assert not second.marks.bad, (second.sentence, second.hint)
