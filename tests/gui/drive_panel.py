@@ -25,7 +25,7 @@ def story() -> Story:
     queue, states = jobs.queue, jobs.State
     measuring.measure_draws()
     sidebar.watch()
-    shots.build()
+    shots.build((1, 13, 25), (960, 540))
     yield 1.0
     view = driver.area("VIEW_3D")
     yield from shots.look_through_camera(view)
@@ -52,13 +52,13 @@ def story() -> Story:
         assert len(references()) == count, (step, count)
     assert "Creature" in bpy.data.objects
     scene = driver.window().scene
-    for frame in (15, 33):
+    for frame in (7, 19):
         scene.frame_set(frame)
         yield 1.0
         screenshot(f"reference_{frame}", shots.viewport())
 
     say("a cancelled job is retried")
-    shots.move_key(49, 900)  # work for minutes
+    shots.move_key(25, 900)  # work for minutes
     yield 0.5
     yield from sidebar.press("Generate In-betweens")
     yield from wait_until(lambda: len(queue.entries) == 2)
@@ -82,7 +82,7 @@ def story() -> Story:
     screenshot("panel_failed", shots.viewport())
 
     say("another file is opened while a job runs")
-    shots.move_key(900, 49)
+    shots.move_key(900, 25)
     scene.render.resolution_x, scene.render.resolution_y = 640, 360
     yield from sidebar.press("Generate In-betweens")
     entry = queue.entries[-1]
