@@ -8,6 +8,8 @@
     previews/0001.png sheets of half-made drawings, for a look while an engine works
     thumbnails/0001.png keys, small and on paper, for lists; may be missing
     log.txt           everything that libraries printed
+    takes/2/          further takes of the same keys, each a job folder of its own
+    marks.json        what the artist thinks of the drawings: nothing that a run depends on
 
 The folder is the whole truth: it can be copied to another machine, run there and copied back. Paths inside it are
 relative, use forward slashes and never leave it. Standard library only: both halves import this module.

@@ -205,7 +205,7 @@ def _names(what: str, things: Sequence[bpy.types.ID] | bpy.types.BlendDataScenes
 
 def _choice(scene: bpy.types.Scene, wishes: argparse.Namespace) -> Choice:
     """Return the scene's settings with what the arguments say on top."""
-    choice = choice_of(scene)
+    choice = replace(choice_of(scene), takes=1)  # nobody is there to choose
     for name in ("engine", "exposure", "breakdowns", "import_as"):
         if (wish := getattr(wishes, name)) is not None:
             choice = replace(choice, **{name: wish})

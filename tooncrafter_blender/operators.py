@@ -249,6 +249,7 @@ class INBETWEEN_OT_remove(OnEntry, bpy.types.Operator):
         if self.entry is None:
             return REFUSED
         self.job = self.entry.job.id  # the row that the button belonged to is not in the dialog's context
+        self._told = removing.consequences(self.entry)
         return context.window_manager.invoke_props_dialog(
             self, width=420, title=f"Remove {listing.name_of(self.entry)}?", confirm_text="Remove"
         )
@@ -256,7 +257,7 @@ class INBETWEEN_OT_remove(OnEntry, bpy.types.Operator):
     def draw(self, context: bpy.types.Context) -> None:
         """Say what goes and what stays."""
         assert self.layout
-        for sentence in removing.consequences(self.entry) if self.entry else ():
+        for sentence in self._told:
             draw_text(self.layout.column(align=True), context, sentence, width=400)
 
     def execute(self, context: bpy.types.Context) -> Outcome:

@@ -99,6 +99,12 @@ def test_bad_input_is_a_sentence_exit_code_2_and_leaves_everything_as_it_was(
     assert [obj.name for obj in bpy.data.objects] == objects and not queue.entries
 
 
+def test_without_a_person_to_choose_one_take_is_drawn(shot: Path) -> None:
+    bpy.context.scene.inbetween.takes = 3
+    assert commands.inbetween([*HOLD, "--frames", "1-5"]) == 0
+    assert len(queue.entries) == 1
+
+
 @pytest.mark.parametrize("arguments", [["--frames", "one-two"], ["--nonsense"], ["--easing", "bouncy"]])
 def test_bad_usage_is_exit_code_2_and_leaves_blender_alive(
     shot: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
