@@ -104,7 +104,7 @@ def find_between(
     )
     size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
     sized = replace(motions[0], size=size), replace(motions[1], size=size)
-    specks = None if opaque else count_specks(start, end)
+    specks = None if opaque else count_specks(start, end, rigid=method == "regions")
     sources = tuple(
         motion.source(np.ascontiguousarray(key[box])) for motion, key in zip(sized, (start, end), strict=True)
     )

@@ -22,23 +22,31 @@ _BRIDGE = 3
 
 @dataclass(frozen=True)
 class Specks:
-    """How many small islands and holes the keys have, at most, and what counts as small, in pixels."""
+    """How many small islands and holes the keys have, at most, and what counts as small, in pixels.
+
+    bridge: holes less than this many pixels apart, and apart from open ground, are one.
+    """
 
     islands: int
     holes: int
     island_pixels: int
     hole_pixels: int
+    bridge: int
 
 
-def count_specks(start: Premultiplied, end: Premultiplied) -> Specks:
-    """Return what the in-betweens of two keys may have."""
+def count_specks(start: Premultiplied, end: Premultiplied, *, rigid: bool) -> Specks:
+    """Return what the in-betweens of two keys may have.
+
+    rigid: parts keep their form, so that a narrow gap between them is the artist's and not a tear.
+    """
+    bridge = _BRIDGE if rigid else 1
     alphas = [np.ascontiguousarray(key[..., 3]) for key in (start, end)]
     drawn = min(int((alpha > _DRAWN).sum()) for alpha in alphas)
     island_pixels = int(_SMALL_ISLAND * drawn)
     hole_pixels = int(_SMALL_HOLE * (start.shape[0] / 320) ** 2) + 1
     islands = max(len(_small(alpha > _DRAWN, island_pixels)[1]) for alpha in alphas)
-    holes = max(len(_small(alpha <= _DRAWN, hole_pixels, _BRIDGE)[1]) for alpha in alphas)
-    return Specks(islands, holes, island_pixels, hole_pixels)
+    holes = max(len(_small(alpha <= _DRAWN, hole_pixels, bridge)[1]) for alpha in alphas)
+    return Specks(islands, holes, island_pixels, hole_pixels, bridge)
 
 
 def without_crumbs(pixels: Premultiplied, allowed: Specks) -> Premultiplied:
@@ -52,7 +60,7 @@ def without_crumbs(pixels: Premultiplied, allowed: Specks) -> Premultiplied:
         others = (pieces > 0) & (crumbs == 0)
         out = out.copy()
         out[around & ~others] = 0
-    pieces, holes = _small(alpha <= _DRAWN, allowed.hole_pixels, _BRIDGE)
+    pieces, holes = _small(alpha <= _DRAWN, allowed.hole_pixels, allowed.bridge)
     if len(holes) > allowed.holes:
         filled = np.isin(pieces, holes[: len(holes) - allowed.holes])
         nearest = nearest_true(cv2.dilate(filled.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)

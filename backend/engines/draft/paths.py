@@ -36,6 +36,8 @@ SMALLEST_CONTACT = 6
 #: A body is taken to be round: where its outline is twice as wide, it weighs four times as much.
 THICK = 2.0
 _REACH = 3
+#: Points of two parts that touch in one key and are at most this far apart later have stayed together.
+TOGETHER_PIXELS = 8.0
 #: A part that gets flatter along its way by this much, its area kept, has hit something after so many pixels; it
 #: falls when at least this share of its way goes down or up.
 _SQUASHED = 0.75
@@ -257,6 +259,30 @@ def _body(number: int, motion: Affine, label_a: NDArray[Any], label_b: NDArray[A
         mask = in_a
     distance = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 3)
     return _Body(float(max(in_a.sum(), in_b.sum())), float(weight.sum()), transform(back, centre), radius, distance)
+
+
+def slipping(paths: Paths, label: NDArray[Any]) -> float:
+    """Return the share (0..1) of the borders between parts along which they do not stay together.
+
+    label: the part of each pixel of the start key, -1 for none. Looked at half way and at the end.
+    """
+    height, width = label.shape
+    stay, total = 0, 0
+    placed = [paths.at(time) for time in (0.5, 1.0)]
+    for down, right in ((0, _REACH), (_REACH, 0)):
+        first, second = label[: height - down, : width - right], label[down:, right:]
+        rows, columns = np.nonzero((first != second) & (first >= 0) & (second >= 0))
+        pairs = np.column_stack([first[rows, columns], second[rows, columns]])
+        middles = np.column_stack([columns + right / 2, rows + down / 2])
+        total += len(pairs)
+        for i, j in np.unique(pairs, axis=0):
+            points = middles[(pairs == (i, j)).all(axis=1)]
+            apart = [
+                np.linalg.norm(transform(at[int(i)], points) - transform(at[int(j)], points), axis=1)
+                for at in placed
+            ]
+            stay += int((np.maximum(apart[0], apart[1]) < TOGETHER_PIXELS).sum())
+    return 1 - stay / total if total else 0.0
 
 
 def _contacts(label: NDArray[Any]) -> dict[tuple[int, int], int]:

@@ -15,7 +15,8 @@ MOST_DISAGREEMENT = 0.045
 #: Up to this, they are kept when flow disagrees more than twice as much: its motions are too large for flow.
 MOST_DISAGREEMENT_IF_FLOW_FAILS = 0.08
 HALF_OF_FLOW = 0.5
-#: Transparent pictures: regions must disagree less than this share of what flow does.
+#: Transparent pictures: regions must disagree less than this share of what flow does; parts that slide apart along
+#: all their borders, as cloth cut to pieces would, count twice.
 BETTER_THAN_FLOW = 0.9
 
 

@@ -17,7 +17,7 @@ from .front_order import front_order, with_features_in_front
 from .hypotheses import find_hypotheses
 from .labelling import Labels, Side, choose_motions, label_pixels, simplified, warp
 from .layers import LayeredMotion, cut_layer
-from .paths import Part, plan_paths
+from .paths import Part, plan_paths, slipping
 from .redrawn import find_redrawn
 from .refining import refined
 from .regions import find_regions, joint_palette
@@ -38,8 +38,8 @@ _RIM_COST = 6.0
 def solve_regions(
     a: Premultiplied, b: Premultiplied, *, opaque: bool, still_backdrop: bool, canvas_shape: tuple[int, int],
     size: tuple[int, int],
-) -> tuple[LayeredMotion, LayeredMotion]:  # fmt: skip
-    """Find how the flat regions of both keys move.
+) -> tuple[tuple[LayeredMotion, LayeredMotion], float]:  # fmt: skip
+    """Find how the flat regions of both keys move, and along what share of their borders parts slide apart.
 
     a, b: the keys at working size. size: (height, width) of the views to make.
     """
@@ -104,7 +104,7 @@ def solve_regions(
         veil = np.any(drawn_anew, axis=0) if drawn_anew else np.zeros(label.shape, np.bool_)
         layers = [layer for layer in cut if layer is not None]
         solved.append(LayeredMotion(layers, paths, index == 0, veil, behind, backdrop, size))
-    return solved[0], solved[1]
+    return (solved[0], solved[1]), slipping(paths, labels[0].motion)
 
 
 def _alpha(key: Premultiplied) -> Gray:
@@ -152,7 +152,7 @@ def solve(
     prefer_regions: bool,
 ) -> tuple[str, tuple[LayeredMotion | FlowMotion, LayeredMotion | FlowMotion]]:  # fmt: skip
     """Return the better of both solutions and its name, "regions" or "flow"."""
-    by_regions = solve_regions(
+    by_regions, slip = solve_regions(
         a, b, opaque=opaque, still_backdrop=still_backdrop, canvas_shape=canvas_shape, size=a.shape[:2]
     )
     if prefer_regions:
@@ -166,5 +166,5 @@ def solve(
         understood = understood and ours < HALF_OF_FLOW * opaque_disagreement(a, b, by_flow)
     else:
         theirs = transparent_disagreement(a, b, by_flow)
-        understood = transparent_disagreement(a, b, by_regions) < BETTER_THAN_FLOW * theirs
+        understood = transparent_disagreement(a, b, by_regions) * (1 + slip) < BETTER_THAN_FLOW * theirs
     return ("regions", by_regions) if understood else ("flow", by_flow)
