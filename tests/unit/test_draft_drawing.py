@@ -1,0 +1,76 @@
+"""What the draft engine draws between two keys of flat art."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from backend.engines.draft import between
+from backend.engines.draft.between import find_between
+
+SKIN, EYE, INK = (240, 200, 160, 255), (250, 250, 250, 255), (20, 20, 30, 255)
+Points = list[tuple[tuple[float, float], tuple[float, float], tuple[int, ...]]]
+
+
+def drawn(ellipses: Points, turn: float = 0.0, width: int = 320, height: int = 240) -> np.ndarray:
+    """Outlined ellipses (centre, half axes, colour), back to front, anti-aliased, premultiplied."""
+    large = np.zeros((height * 4, width * 4, 4), np.uint8)
+    for centre, axes, colour in ellipses:
+        place = [round(value * 4) for value in centre], [max(1, round(value * 4)) for value in axes]
+        cv2.ellipse(large, place[0], place[1], turn, 0, 360, colour, -1)
+        cv2.ellipse(large, place[0], place[1], turn, 0, 360, INK, 10)
+    return cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def face(look: float, open_eyes: float) -> np.ndarray:
+    eyes: Points = [((160 + look + side, 100), (14, 22 * open_eyes), EYE) for side in (-30, 30)]
+    return drawn([((160, 120), (90, 95), SKIN), *eyes])
+
+
+def rows_of(picture: np.ndarray, colour: tuple[int, ...]) -> int:
+    same = (np.abs(picture.astype(int) - colour) < 8).all(axis=-1)
+    return int(same.any(axis=1).sum())
+
+
+def test_an_eye_that_closes_while_the_head_turns_is_half_closed_half_way() -> None:
+    whole = find_between(face(-16, 1.0), face(16, 0.08))
+    heights = [rows_of(whole.draw(time), EYE) for time in (0.0001, 0.25, 0.5, 0.75)]
+    assert whole.method == "regions"
+    assert heights[0] > heights[1] > heights[2] > heights[3]
+    assert 12 <= heights[2] <= 30
+    half = whole.draw(0.5)
+    eye = (np.abs(half.astype(int) - EYE) < 8).all(axis=-1)
+    columns = np.flatnonzero(eye.any(axis=0))
+    assert columns.mean() == pytest.approx(160, abs=4)
+
+
+def test_a_face_keeps_no_trace_of_where_its_features_were() -> None:
+    half = find_between(face(-16, 1.0), face(16, 0.08)).draw(0.5)
+    cheek = half[150:190, 110:210].astype(int)
+    assert (np.abs(cheek - SKIN) < 8).all()
+
+
+def test_what_lands_squashed_keeps_its_shape_until_it_lands() -> None:
+    start = drawn([((120, 60), (40, 40), SKIN), ((105, 45), (8, 6), EYE)])
+    end = drawn([((160, 190), (56, 28), SKIN), ((139, 179), (11, 4), EYE)])
+    middle = find_between(start, end).draw(0.5)
+    rows, columns = np.nonzero(middle[..., 3] > 128)
+    assert np.ptp(rows) >= np.ptp(columns) - 4
+
+
+def test_flat_colours_stay_exact_right_beside_a_line_that_turns() -> None:
+    start = drawn([((100, 120), (70, 40), SKIN)])
+    end = drawn([((200, 120), (70, 40), SKIN)], turn=25)
+    middle = find_between(start, end).draw(0.4)
+    drawn_pixels = middle[middle[..., 3] == 255].astype(int)
+    rounding = 1
+    assert (drawn_pixels[:, :3] <= np.array(SKIN[:3]) + rounding).all()
+    assert (drawn_pixels[:, :3] >= np.array(INK[:3]) - rounding).all()
+
+
+def test_a_picture_drawn_in_bands_is_the_picture_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, end = face(-16, 1.0), face(16, 0.08)
+    whole = find_between(start, end).draw(0.4)
+    monkeypatch.setattr(between, "BAND_PIXELS", 4000)
+    np.testing.assert_array_equal(find_between(start, end).draw(0.4), whole)
