@@ -2,6 +2,7 @@
 
 python tasks.py demo                    set up what is needed, in-between an example shot, show where it is
 python tasks.py test [--blender 4.5]    set up everything, run the whole suite
+python tasks.py faults                  do everything that can go wrong, and count it (docs/reliability.md)
 python tasks.py gui [DRIVER …]          drive the add-on with the mouse in Blender's real window (Linux)
 python tasks.py lint                    ruff and mypy
 python tasks.py tooncrafter ARGUMENTS   the command line, in the prepared environment
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     testing.add_argument("--blender", choices=BLENDERS, default=BLENDERS[0])
     testing.add_argument("--long", action="store_true", help="also the tests that take minutes")
     testing.set_defaults(task=test)
+    breaking = tasks.add_parser("faults", help="everything that can go wrong; further arguments go to pytest")
+    breaking.set_defaults(task=faults)
     clicking = tasks.add_parser("gui", help="drive the add-on in Blender's window", add_help=False)
     clicking.set_defaults(task=gui)
     tasks.add_parser("lint", help="ruff and mypy").set_defaults(task=lint)
@@ -61,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     packaging.add_argument("platforms", nargs="*", metavar="PLATFORM", help="such as linux-x64; default: all")
     packaging.set_defaults(task=package)
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.task not in (test, gui, tooncrafter):
+    if rest and options.task not in (test, faults, gui, tooncrafter):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
     try:
@@ -98,6 +101,22 @@ def test(options: argparse.Namespace) -> int:
     halves = [(blender, [*pytest, "tests/blender"])]
     if options.blender == BLENDERS[0]:
         halves.insert(0, (backend, [*pytest, "tests", "--ignore=tests/blender", "--ignore=tests/gui"]))
+    return _run_halves(halves, backend)
+
+
+def faults(options: argparse.Namespace) -> int:
+    """Run every test of faults in both halves, also those that take long, and show what they counted."""
+    backend = environment("development")
+    blender = environment(f"blender-{BLENDERS[0]}", BLENDER_PYTHON)
+    pytest = ["-m", "pytest", "-rP", "--timeout", "3600", *options.rest]
+    elsewhere = ["tests/farm/test_claim.py", "tests/unit/checkpoint", "tests/unit/test_environment_faults.py"]
+    return _run_halves(
+        [(backend, [*pytest, "tests/faults", *elsewhere]), (blender, [*pytest, "tests/blender/faults"])], backend
+    )
+
+
+def _run_halves(halves: Sequence[tuple[Path, list[str]]], backend: Path) -> int:
+    """Run each half of a suite in its Python and return the worse exit code."""
     codes = [
         subprocess.run([python, *half], cwd=ROOT, env=_env(TOONCRAFTER_PYTHON=str(backend))).returncode
         for python, half in halves

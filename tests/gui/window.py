@@ -18,11 +18,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ("Xvfb", "xdotool", "import")
+#: So many half seconds a process has to follow Blender.
+_MOMENTS = 20
 #: The backend's, when none is named.
 PYTHON = ROOT / ".venv-core" / "bin" / "python"
 
@@ -96,10 +99,32 @@ def _blender(options: argparse.Namespace, display: str, home: Path) -> int:
         except subprocess.TimeoutExpired:
             print(f"Blender did not end within {options.seconds:g} s; see {log}", file=sys.stderr)
             return 1
-    print("\n".join(line for line in log.read_text(errors="replace").splitlines() if line.startswith("GUI ")))
+    said = log.read_text(errors="replace")
+    print("\n".join(line for line in said.splitlines() if line.startswith("GUI ")))
+    if orphans := _outlived_by(home):
+        print(f"Blender has ended, but not {', '.join(orphans)}", file=sys.stderr)
+        return 1
+    if not code and "Traceback" in said:
+        print(f"There is a traceback in what Blender said; see {log}", file=sys.stderr)
+        return 1
     if code:
         print(f"Blender ended with exit code {code}; see {log}", file=sys.stderr)
     return code
+
+
+def _outlived_by(home: Path) -> list[str]:
+    """Return the processes that were started with this home and still run, after a moment to end in."""
+    for _ in range(_MOMENTS):
+        found = []
+        for environment in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                if f"HOME={home}".encode() in environment.read_bytes().split(b"\0"):
+                    words = environment.with_name("cmdline").read_bytes().decode(errors="replace").split("\0")
+                    found.append(" ".join(words).strip())
+        if not found:
+            return []
+        time.sleep(0.5)
+    return found
 
 
 if __name__ == "__main__":
