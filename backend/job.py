@@ -48,6 +48,11 @@ MAX_CANVAS_SIDE_PIXELS = 16384
 #: Blender's own limits of a frame number.
 FRAME_MIN, FRAME_MAX = -1_048_574, 1_048_574
 
+#: Windows knows no longer path, unless somebody has switched that off; Blender's own files never have longer ones.
+WINDOWS_LONGEST_PATH = 259
+#: The longest name inside a job folder: a file on its way, below the desk of its owner.
+LONGEST_NAME_INSIDE = 95
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _WINDOWS_RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f]|[. ](/|$)')
 _WINDOWS_DEVICE = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)", re.IGNORECASE)
@@ -210,6 +215,17 @@ def make_folder(folder: Path, name: str) -> Path:
             "Remove the link, then retry.",
         )
     return path
+
+
+def refuse_what_windows_cannot_reach(folder: str) -> None:
+    """Raise UserError("path-too-long") for a job folder whose files would have paths that Windows does not open."""
+    longest = WINDOWS_LONGEST_PATH - 1 - LONGEST_NAME_INSIDE
+    if len(folder) > longest:
+        raise UserError(
+            "path-too-long",
+            f"The job folder “{folder}” has a path of {len(folder)} characters; Windows allows {longest} here.",
+            "Save the file nearer to the root of its drive, or choose another place for jobs in the preferences.",
+        )
 
 
 def write_json(path: Path, value: object) -> None:

@@ -13,9 +13,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from .errors import UserError
+from .record import parse_json
 
 #: Names another folder for weights than the person's own.
 FOLDER_VARIABLE = "TOONCRAFTER_WEIGHTS"
@@ -157,7 +158,7 @@ def _read_header(path: Path) -> tuple[dict[str, str], int]:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length < _LARGEST_HEADER_BYTES:
             raise ValueError("no safetensors header")
-        header = json.loads(file.read(length))
+        header: Any = parse_json(file.read(length).decode("utf-8"))
     metadata: dict[str, str] = header.pop("__metadata__", {})
     return metadata, 8 + length + max((about["data_offsets"][1] for about in header.values()), default=0)
 

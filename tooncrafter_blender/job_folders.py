@@ -10,13 +10,14 @@ import logging
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import bpy
 from bpy.app.handlers import persistent
 
-from ..backend.job import JOB_FILE, folder_refused
+from ..backend.job import JOB_FILE, folder_refused, refuse_what_windows_cannot_reach
 from . import preferences
 from .environment import data_folder
 from .home import entries_here
@@ -35,12 +36,15 @@ _moves: dict[Path, Path] = {}
 def new_folder(first: int, last: int, base: Path | None = None) -> Path:
     """Make and return an empty folder for a job from frame `first` to `last`; it never existed before.
 
-    base: where, instead of beside the .blend file. Raises UserError("folder-not-writable").
+    base: where, instead of beside the .blend file. Raises UserError("folder-not-writable") and, on Windows,
+    "path-too-long".
     """
     base = base or base_of(bpy.data.filepath)
     try:
         base.mkdir(parents=True, exist_ok=True)
         for folder in _free_names(base, f"f{first:04d}-f{last:04d}"):
+            if sys.platform == "win32":
+                refuse_what_windows_cannot_reach(str(folder))
             try:
                 folder.mkdir()
             except FileExistsError:  # another Blender was faster

@@ -137,6 +137,8 @@ SIZES = ((1, 1), (96, 64), (1, 300), (300, 1), (17, 33))
 @cache
 def picture(mode: str, format_: str, size: tuple[int, int]) -> bytes | None:
     """A picture file of that kind, None where the format has no such kind."""
+    if (mode, format_) == ("YCbCr", "TIFF"):
+        return None  # Pillow writes some that it cannot read itself
     width, height = size
     gray = np.linspace(0, 1, width * height, dtype=np.float32).reshape(height, width)
     options: dict[str, Any] = {}

@@ -17,7 +17,7 @@ import pytest
 from backend import claim as claims
 from backend import messages, pictures
 from backend.errors import Cancelled, UserError
-from backend.job import resolve
+from backend.job import LONGEST_NAME_INSIDE, WINDOWS_LONGEST_PATH, refuse_what_windows_cannot_reach, resolve
 from backend.run import run_job
 from backend.strokes import STROKES_FOLDER
 from backend.tracing import trace_job
@@ -258,3 +258,28 @@ def test_names_that_windows_reads_as_something_else_are_refused_everywhere(tmp_p
 @pytest.mark.parametrize("path", ["keys/console.png", "keys/0001.png", "keys/.a.png", "keys/com.png", "nul1.png"])
 def test_names_that_only_look_like_those_are_not(tmp_path: Path, path: str) -> None:
     assert resolve(tmp_path, path) == (tmp_path / path).resolve()
+
+
+def test_a_folder_that_windows_could_not_reach_into_is_refused_with_both_lengths() -> None:
+    longest = "C:\\" + "x" * (WINDOWS_LONGEST_PATH - LONGEST_NAME_INSIDE - 4)
+    refuse_what_windows_cannot_reach(longest)
+    with pytest.raises(UserError, match=f"{len(longest) + 1} characters; Windows allows {len(longest)}") as refusal:
+        refuse_what_windows_cannot_reach(longest + "x")
+    assert refusal.value.code == "path-too-long" and "nearer to the root" in refusal.value.hint
+
+
+def test_no_name_inside_a_job_is_longer_than_is_allowed_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_job(tmp_path, (1, 4), engine="hold")
+    lengths, flush = [], os.fsync
+
+    def look(descriptor: int) -> None:
+        lengths.extend(len(path.relative_to(tmp_path).as_posix()) for path in tmp_path.rglob("*"))
+        flush(descriptor)
+
+    monkeypatch.setattr(pictures.os, "fsync", look)  # when a file lies there under its temporary name
+    run_job(tmp_path)
+    trace_job(tmp_path)
+    spare = len("-1048574") - len("0002")  # the longest frame number instead of the usual four digits
+    assert 60 < max(lengths) + spare <= LONGEST_NAME_INSIDE

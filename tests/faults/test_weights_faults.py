@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from backend.engines.tooncrafter import checkpoint
 from backend.errors import UserError
-from backend.weights import describe_weights, find_weights
+from backend.weights import describe_weights, find_weights, import_checkpoint
 from tests.end_to_end.tiny_weights import write_tiny_model
 
 
@@ -89,3 +89,6 @@ def test_a_hostile_header_is_a_sentence(tmp_path: Path, header: str) -> None:
         with pytest.raises(UserError) as refusal:
             look(path)
         assert refusal.value.code in ("weights-foreign", "weights-damaged")
+    with pytest.raises(UserError) as refusal:
+        import_checkpoint([path], folder=tmp_path / "weights")
+    assert refusal.value.code.startswith("checkpoint-") and not (tmp_path / "weights").exists()

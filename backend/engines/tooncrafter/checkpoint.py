@@ -69,10 +69,10 @@ def read_about(path: Path) -> About:
         ) from error
     if metadata.get("format") != FORMAT:
         raise UserError("weights-foreign", f"“{path}” was not made by `tooncrafter weights import`.", _IMPORT_AGAIN)
-    if metadata["format_version"] != FORMAT_VERSION:
+    if metadata.get("format_version") != FORMAT_VERSION:
         raise UserError(
             "weights-foreign",
-            f"“{path}” has version {metadata['format_version']}, and version {FORMAT_VERSION} is known here.",
+            f"“{path}” has version {metadata.get('format_version')}, and version {FORMAT_VERSION} is known here.",
             f"Update the add-on. {_IMPORT_AGAIN}",
         )
     kinds: Mapping[str, Kind] = {"model": "model", "sketch-encoder": "sketch-encoder"}
@@ -134,6 +134,12 @@ def _load(path: Path, wanted: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor
     report = compare_keys({key: tuple(tensor.shape) for key, tensor in weights.items()}, wanted, {})
     if report:
         raise UserError("weights-damaged", f"The weights “{path}” are incomplete: {report}.", _IMPORT_AGAIN)
+    if strange := next((key for key, tensor in weights.items() if not tensor.is_floating_point()), None):
+        raise UserError(
+            "weights-damaged",
+            f"The weights “{path}” hold numbers of the kind {weights[strange].dtype} at {strange}.",
+            _IMPORT_AGAIN,
+        )
     return weights
 
 

@@ -6,7 +6,6 @@ containers only.
 
 from __future__ import annotations
 
-import json
 import pickle
 import re
 import zipfile
@@ -21,6 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ...errors import UserError
+from ...record import parse_json
 
 #: What a file that is no checkpoint begins with -> what it is.
 FOREIGN_BEGINNINGS: Mapping[bytes, str] = {
@@ -158,9 +158,10 @@ def _unwrap(path: Path, content: Any) -> dict[str, Tensor]:
 def _open_safetensors(path: Path, size: int) -> dict[str, Tensor]:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        header = file.read(length)
+        header = file.read(min(length, size))
     try:
-        ends = [about["data_offsets"][1] for key, about in json.loads(header).items() if key != "__metadata__"]
+        contents: Any = parse_json(header.decode("utf-8"))
+        ends = [about["data_offsets"][1] for key, about in contents.items() if key != "__metadata__"]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         if len(header) < length:
             raise UserError(
