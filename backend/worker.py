@@ -8,6 +8,7 @@ the job, never the worker.
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import platform
@@ -149,6 +150,7 @@ class _Worker:
             self._send(messages.Done(job, result.made, result.kept))
         finally:
             self._cancelled.discard(job)
+            gc.collect()  # pictures hang together in circles, and Python is in no hurry with few large things
 
     def _engine(self, name: str) -> Engine:
         if name not in self._engines:
