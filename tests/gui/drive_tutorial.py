@@ -137,6 +137,7 @@ def story() -> Story:
     across, down = zip(*places.values(), strict=True)
     assert list(across) == sorted(across), "the ball flies from left to right"
     assert down[0] < down[1] < down[2] > down[3] > down[4], "and touches the ground in the middle"
+    assert abs(across[2] - (across[0] + across[4]) / 2) < 0.04, "the first key is not seen under them"
     say(f"the tutorial took {time.monotonic() - began:.0f} s")
 
     named = set(re.findall(r"\*\*(.+?)\*\*", TUTORIAL.read_text(encoding="utf-8")))
