@@ -111,9 +111,6 @@ def story() -> Story:
     yield from sidebar.press("Generate In-betweens")
     yield from wait_until(lambda: queue.entries)
     (entry,) = queue.entries
-    yield from wait_until(lambda: len(entry.finished) >= 8 or not entry.busy)
-    yield 1.0  # the tab moves to its new places in little steps
-    screenshot("tutorial_drawing", shots.viewport())
     yield from wait_until(lambda: entry.imported)
     yield 1.0
     screenshot("tutorial_reference", shots.viewport())
