@@ -80,7 +80,8 @@ def parts_of(model: ToonCrafter) -> dict[str, nn.Module]:
 def needs_bytes(mode: Mode, model: ToonCrafter, computing: Computing) -> int:
     """Return about how much memory a run in that mode takes on the device that computes.
 
-    Weights are counted; intermediate results are estimated from the sizes of the layers that have most of them.
+    Weights are counted; intermediate results are estimated from the sizes of the layers that have most of them, as
+    benchmarks/tooncrafter_memory.py finds them.
     """
     thrift, size = thrift_of(mode, computing), computing.dtype.itemsize
     parts = parts_of(model)
@@ -115,14 +116,14 @@ def _sampling_bytes(configuration: Configuration, size: int) -> int:
         (unet.num_res_blocks + 1) * finest * multiplier // 4**level
         for level, multiplier in enumerate(unet.channel_mult)
     )
-    return (skips + 18 * finest) * size
+    return (skips + 34 * finest) * size
 
 
 def _decoding_bytes(configuration: Configuration, size: int, frames_at_once: int | None) -> int:
     """The clip at full size before and after a block, and what the frames being worked on take."""
     frame = configuration.height * configuration.width * configuration.autoencoder.ch
     at_once = min(frames_at_once or configuration.frames, configuration.frames)
-    return (3 * configuration.frames * frame + 6 * at_once * frame) * size
+    return (5 * configuration.frames * frame + 3 * at_once * frame) * size
 
 
 def free_bytes(device: torch.device) -> int:

@@ -25,7 +25,18 @@ def in_pieces(function: Callable[[Tensor], Tensor], clip: Tensor, size: int | No
     """Apply a function to pieces of a clip, `size` long along `dim`; None for the whole clip at once."""
     if size is None or size >= clip.shape[dim]:
         return function(clip)
-    return torch.cat([function(piece) for piece in torch.split(clip, size, dim)], dim)
+    whole: Tensor | None = None
+    done = 0
+    for piece in torch.split(clip, size, dim):
+        made = function(piece)
+        if whole is None:
+            # Made at once and filled: joining pieces afterwards would keep everything twice.
+            whole = made.new_empty([*made.shape[:dim], clip.shape[dim], *made.shape[dim + 1 :]])
+        whole.narrow(dim, done, made.shape[dim]).copy_(made)
+        done += made.shape[dim]
+        del made
+    assert whole is not None
+    return whole
 
 
 class TimeStack(nn.Module):
@@ -75,7 +86,7 @@ class ClipResBlock(PictureResBlock):
         """
         clip = in_pieces(super().forward, features, frames_at_once)
         residual: Tensor = self.time_stack(clip, _rows_at_once(clip, frames_at_once))
-        return clip + torch.sigmoid(self.mix_factor) * residual
+        return torch.addcmul(clip, torch.sigmoid(self.mix_factor), residual)
 
 
 def _rows_at_once(clip: Tensor, frames_at_once: int | None) -> int | None:
