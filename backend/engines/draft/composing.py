@@ -15,6 +15,8 @@ from .view import Map, View, nearest_true
 AGREE, DISAGREE = 14.0, 36.0
 #: How much a better match counts against being nearer in time.
 CONFIDENCE_WEIGHT = 0.8
+#: A key that shows nothing at a place counts this much less than if it were nearer in time by as much.
+_EMPTY_SAYS_LESS = 0.15
 #: What neither key shows is filled from at least this far around (pixels).
 _FILL_ROOM = 24
 
@@ -28,17 +30,17 @@ def compose(views: tuple[View, View], time: float, *, opaque: bool, scale: float
     if opaque:
         a, b = _fill_unseen(from_a, from_b)
     else:
-        a, b = (np.where(view.seen[..., None], view.picture, np.uint8(0)) for view in views)
+        a, b = (cv2.copyTo(view.picture, view.seen.astype(np.uint8)) for view in views)
     trust = _trust(from_a, from_b, time, opaque, scale)
     both = from_a.seen & from_b.seen
     if opaque:
         trust = np.where(both, trust, from_a.seen.astype(np.float32) - from_b.seen)
-    difference = cv2.blur(_largest_channel(cv2.absdiff(a, b)), (3, 3)).astype(np.float32)
-    soft = np.clip(1 - (difference - AGREE) / (DISAGREE - AGREE), 0, 1)
-    weight = soft * np.float32(1 - time) + (1 - soft) * (trust > 0)
+    difference = cv2.blur(_largest_channel(cv2.absdiff(a, b)), (3, 3))
+    share = np.clip(1 - (np.arange(256, dtype=np.float32) - AGREE) / (DISAGREE - AGREE), 0, 1)
+    chosen = (trust > 0).astype(np.float32)
+    weight = chosen + cv2.LUT(difference, share) * (np.float32(1 - time) - chosen)
     if opaque:
-        weight = np.where(both, weight, trust > 0)
-    weight = weight.astype(np.float32)
+        np.copyto(weight, chosen, where=~both)
     return cv2.blendLinear(a, b, weight, 1 - weight)
 
 
@@ -49,16 +51,17 @@ def _largest_channel(pixels: Premultiplied) -> Gray:
 
 def _trust(a: View, b: View, time: float, opaque: bool, scale: float) -> Map:
     """Return positive values where the start key is to be believed, negative where the end key is."""
-    trust_a = np.float32(1 - time) + CONFIDENCE_WEIGHT * (a.confidence - 0.5)
-    trust_b = np.float32(time) + CONFIDENCE_WEIGHT * (b.confidence - 0.5)
-    if opaque:
-        trust_a = np.where(a.seen, trust_a, -1)
-        trust_b = np.where(b.seen, trust_b, -1)
-    else:
-        trust_a = np.where(a.seen, trust_a, np.where(b.hidden, -1, 1 - time - 0.15))
-        trust_b = np.where(b.seen, trust_b, np.where(a.hidden, -1, time - 0.15))
+    trust = []
+    for own, other, near in ((a, b, 1 - time), (b, a, time)):
+        if opaque:
+            worth = np.full(own.seen.shape, -1, np.float32)
+        else:
+            worth = np.where(other.hidden, np.float32(-1), np.float32(near - _EMPTY_SAYS_LESS))
+        np.add(own.confidence * np.float32(CONFIDENCE_WEIGHT), np.float32(near - CONFIDENCE_WEIGHT / 2), out=worth,
+               where=own.seen)  # fmt: skip
+        trust.append(worth)
     window = max(3, int(5 * scale) | 1)
-    return cv2.blur((trust_a - trust_b).astype(np.float32), (window, window))
+    return cv2.blur(cv2.subtract(trust[0], trust[1]), (window, window))
 
 
 def _fill_unseen(from_a: View, from_b: View) -> tuple[Premultiplied, Premultiplied]:

@@ -18,6 +18,9 @@ _SMALL_ISLAND = 0.1
 _SMALL_HOLE = 40.0
 _DRAWN = 64
 _BRIDGE = 3
+#: Bridging makes a speck at most this many times larger. Holes are filled from so many pixels around.
+_MOST_GROWTH = 9
+_AROUND = 8
 
 
 @dataclass(frozen=True)
@@ -51,35 +54,44 @@ def count_specks(start: Premultiplied, end: Premultiplied, *, rigid: bool) -> Sp
 
 def without_crumbs(pixels: Premultiplied, allowed: Specks) -> Premultiplied:
     """Return the frame without the smallest islands and holes beyond the number that the keys have."""
-    alpha: Gray = np.ascontiguousarray(pixels[..., 3])
-    pieces, islands = _small(alpha > _DRAWN, allowed.island_pixels)
-    out = pixels
+    x, y, width, height = cv2.boundingRect(np.ascontiguousarray(pixels[..., 3]))
+    if not width:
+        return pixels
+    out = pixels.copy()
+    # Open ground stays in one piece around the drawing.
+    inside = out[max(y - 2, 0) : y + height + 2, max(x - 2, 0) : x + width + 2]
+    alpha: Gray = np.ascontiguousarray(inside[..., 3])
+    pieces, islands, _ = _small(alpha > _DRAWN, allowed.island_pixels)
     if len(islands) > allowed.islands:
         crumbs = np.isin(pieces, islands[: len(islands) - allowed.islands]).astype(np.uint8)
         around = cv2.dilate(crumbs, np.ones((3, 3), np.uint8)) > 0
-        others = (pieces > 0) & (crumbs == 0)
-        out = out.copy()
-        out[around & ~others] = 0
-    pieces, holes = _small(alpha <= _DRAWN, allowed.hole_pixels, allowed.bridge)
-    if len(holes) > allowed.holes:
-        filled = np.isin(pieces, holes[: len(holes) - allowed.holes])
-        nearest = nearest_true(cv2.dilate(filled.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
+        inside[around & ~((pieces > 0) & (crumbs == 0))] = 0
+    pieces, holes, boxes = _small(alpha <= _DRAWN, allowed.hole_pixels, allowed.bridge)
+    for hole in holes[: max(0, len(holes) - allowed.holes)]:
+        left, top, across, down = boxes[hole][:4]
+        box = np.s_[max(top - _AROUND, 0) : top + down + _AROUND, max(left - _AROUND, 0) : left + across + _AROUND]
+        filled = cv2.dilate((pieces[box] == hole).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        nearest = nearest_true(~filled & (alpha[box] > _DRAWN))
         if nearest is not None:
-            out = np.where(
-                cv2.dilate(filled.astype(np.uint8), np.ones((3, 3), np.uint8))[..., None] > 0, out[nearest], out
-            )
+            patch = inside[box]
+            patch[filled] = patch[nearest[0][filled], nearest[1][filled]]
     return out
 
 
-def _small(mask: NDArray[Any], largest: int, bridge: int = 1) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the pieces of a mask and the numbers of those up to that size, smallest first.
+def _small(mask: NDArray[Any], largest: int, bridge: int = 1) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return the pieces of a mask, the numbers of those up to that size, smallest first, and the pieces' boxes.
 
     bridge: pieces less than this many pixels apart are one; a narrow gap that runs into the open is no hole.
     """
-    joined = cv2.dilate(mask.astype(np.uint8), np.ones((bridge, bridge), np.uint8))
-    count, found = cv2.connectedComponents(joined, connectivity=8)
-    pieces = np.where(mask, np.asarray(found), 0)
-    sizes = np.bincount(pieces.ravel(), minlength=count)
+    joined = cv2.dilate(mask.astype(np.uint8), np.ones((bridge, bridge), np.uint8)) if bridge > 1 else mask
+    _, found, stats, _ = cv2.connectedComponentsWithStats(joined.astype(np.uint8), connectivity=8)
+    pieces = np.asarray(found)
+    sizes = stats[:, cv2.CC_STAT_AREA].copy()
     sizes[0] = np.iinfo(np.int32).max
+    if bridge > 1:
+        pieces = np.where(mask, pieces, 0)
+        for piece in np.flatnonzero(sizes <= _MOST_GROWTH * largest):
+            x, y, width, height = stats[piece, :4]
+            sizes[piece] = (pieces[y : y + height, x : x + width] == piece).sum()
     order = np.argsort(sizes, kind="stable")
-    return pieces, order[sizes[order] <= largest]
+    return pieces, order[sizes[order] <= largest], stats
