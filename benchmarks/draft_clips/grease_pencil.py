@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .canvas import Shape, rasterize
 from .clips import FRAMES
-from .metrics import line_mask, over_white, score
+from .metrics import over_white, score
 from .scenes import SCENES, SIZE
 
 JUDGED = (4, 8, 11)
@@ -36,7 +36,7 @@ def compare_scenes(blender_python: Path, draft: Callable[..., Any], sheets: Path
     made = json.loads(done.stdout.strip().splitlines()[-1])
     for name, scene in SCENES.items():
         truth = [rasterize(scene(float(t)), SIZE) for t in times]
-        lines = 1 - line_mask(over_white(truth[GUIDED])).astype(np.float32)
+        lines = _line_drawing(scene(float(times[GUIDED])))
         blender = [
             rasterize(_redrawn(scene(0.0 if i < GUIDED else 1.0), made[name].get(str(i + 1), [])), SIZE)
             for i in range(1, FRAMES - 1)
@@ -60,6 +60,17 @@ def compare_scenes(blender_python: Path, draft: Callable[..., Any], sheets: Path
 
 def _strokes(shapes: list[Shape]) -> list[dict[str, Any]]:
     return [{"points": shape.outline.tolist(), "closed": shape.closed} for shape in shapes]
+
+
+def _line_drawing(shapes: list[Shape]) -> NDArray[np.float32]:
+    """Return the shapes' visible lines, black on white: what an animator draws as a guide."""
+    white, black = (255, 255, 255), (0, 0, 0)
+    drawn = [
+        replace(shape, fill=None if shape.fill is None else white, line=black)
+        for shape in shapes
+        if shape.line is not None
+    ]
+    return (rasterize(drawn, SIZE, white)[..., 0] / 255).astype(np.float32)
 
 
 def _redrawn(shapes: list[Shape], strokes: list[list[list[float]]]) -> list[Shape]:

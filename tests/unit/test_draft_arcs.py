@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from backend.engines import Interval, Neighbour
 from backend.engines.draft import DraftEngine
@@ -48,3 +49,23 @@ def test_a_neighbour_that_shows_something_else_bends_nothing() -> None:
     other = disc(170, 110, 6, 160, 256)
     (middle,) = centres(Interval(*keys, (0.5,), after=Neighbour(2.0, other)))
     np.testing.assert_allclose(middle, (80, 80), atol=0.5)
+
+
+def oval(x: float, y: float, wide: float) -> np.ndarray:
+    rows, columns = np.mgrid[0:160, 0:256]
+    inside = ((columns - x) / (18 * wide)) ** 2 + ((rows - y) * wide / 18) ** 2 < 1
+    return np.dstack([np.full((160, 256), level) * inside for level in (0.8, 0.3, 0.2, 1.0)]).astype(np.float32)
+
+
+def test_a_drawing_squashed_at_its_lowest_point_falls_faster_and_faster_and_leaves_at_once() -> None:
+    keys = [oval(50, 30, 1.0), oval(110, 120, 1.2), oval(170, 30, 1.0)]
+    (falling,) = centres(Interval(keys[0], keys[1], (0.5,), after=Neighbour(2.0, keys[2])))
+    (rising,) = centres(Interval(keys[1], keys[2], (0.5,), before=Neighbour(-1.0, keys[0])))
+    assert falling[1] == pytest.approx(30 + 90 * 0.25, abs=3)
+    assert rising[1] == pytest.approx(30 + 90 * 0.25, abs=3)
+
+
+def test_a_drawing_that_is_lowest_but_not_squashed_swings_through() -> None:
+    keys = [oval(50, 30, 1.0), oval(110, 120, 1.0), oval(170, 30, 1.0)]
+    (falling,) = centres(Interval(keys[0], keys[1], (0.5,), after=Neighbour(2.0, keys[2])))
+    assert falling[1] > 30 + 90 * 0.6

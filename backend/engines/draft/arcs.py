@@ -1,4 +1,8 @@
-"""Arcs: the path of the whole drawing runs smoothly through every key and guide, without a kink at any of them."""
+"""Arcs: the path of the whole drawing runs smoothly through every key and guide, without a kink at any of them.
+
+The one exception is an impact: a drawing that is squashed where its path is lowest has hit the ground there. It
+falls faster and faster until then, and leaves at once.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,10 @@ from .colour import LIVE_ALPHA, Premultiplied, is_opaque
 
 #: A neighbour whose drawing is more than this many times larger or smaller shows something else.
 _MOST_GROWTH = 2.0
+#: At an impact a drawing is flatter (height by width) than before and after by this factor at least, and lower by
+#: this share of its height.
+_SQUASHED = 0.88
+_LOWER = 0.25
 
 #: (x, y) in pixels.
 Point = NDArray[Any]
@@ -19,11 +27,17 @@ Point = NDArray[Any]
 
 @dataclass(frozen=True)
 class Waypoint:
-    """Where the drawing is at a time: the centre and area (pixels) of what is drawn."""
+    """Where the drawing is at a time: centre, spread (standard deviation) and area of what is drawn, in pixels."""
 
     time: float
     centre: Point
+    spread: Point
     area: float
+
+    @property
+    def flatness(self) -> float:
+        """Height by width."""
+        return float(self.spread[1] / max(self.spread[0], 1e-6))
 
 
 def waypoint(time: float, key: Premultiplied) -> Waypoint | None:
@@ -33,7 +47,8 @@ def waypoint(time: float, key: Premultiplied) -> Waypoint | None:
     rows, columns = np.nonzero(key[..., 3] > LIVE_ALPHA)
     if not len(rows):
         return None
-    return Waypoint(time, np.array([columns.mean(), rows.mean()]), float(len(rows)))
+    centre, spread = np.array([columns.mean(), rows.mean()]), np.array([columns.std(), rows.std()])
+    return Waypoint(time, centre, spread, float(len(rows)))
 
 
 @dataclass(frozen=True)
@@ -64,8 +79,8 @@ def arc_between(
 ) -> Arc:
     """Return the arc from `start` to `end`, given the nearest waypoints beyond.
 
-    The velocity at a waypoint is that of the parabola through it and its two neighbours, so both stretches that
-    meet there agree on it (Catmull & Rom 1974, for uneven times).
+    Except at impacts, the velocity at a waypoint is that of the parabola through it and its two neighbours, so both
+    stretches that meet there agree on it (Catmull & Rom 1974, for uneven times).
     """
     if start is None or end is None:
         return STRAIGHT
@@ -73,9 +88,9 @@ def arc_between(
     chord = (end.centre - start.centre) / span
     leaving = arriving = chord
     if before is not None and _same_drawing(before, start):
-        leaving = _velocity(before, start, end)
+        leaving = _velocities(before, start, end)[1]
     if after is not None and _same_drawing(after, end):
-        arriving = _velocity(start, end, after)
+        arriving = _velocities(start, end, after)[0]
     if leaving is chord and arriving is not chord:
         leaving = 2 * chord - arriving
     elif arriving is chord and leaving is not chord:
@@ -87,9 +102,19 @@ def _same_drawing(a: Waypoint, b: Waypoint) -> bool:
     return 1 / _MOST_GROWTH < a.area / b.area < _MOST_GROWTH
 
 
-def _velocity(before: Waypoint, at: Waypoint, after: Waypoint) -> Point:
-    """Return the velocity at the middle of three waypoints."""
+def _velocities(before: Waypoint, at: Waypoint, after: Waypoint) -> tuple[Point, Point]:
+    """Return the velocities at which the middle of three waypoints is reached and left."""
     span_before, span_after = at.time - before.time, after.time - at.time
     first = (at.centre - before.centre) / span_before
     second = (after.centre - at.centre) / span_after
-    return np.asarray((first * span_after + second * span_before) / (span_before + span_after))
+    smooth = np.asarray((first * span_after + second * span_before) / (span_before + span_after))
+    if not _is_impact(before, at, after):
+        return smooth, smooth
+    # Falling from rest, y = g t^2 / 2, ends at twice the mean velocity.
+    return np.array([smooth[0], 2 * first[1]]), np.array([smooth[0], 2 * second[1]])
+
+
+def _is_impact(before: Waypoint, at: Waypoint, after: Waypoint) -> bool:
+    """Say whether the drawing hits the ground at the middle waypoint: lowest there, and squashed."""
+    lowest = at.centre[1] - max(before.centre[1], after.centre[1]) > _LOWER * 4 * at.spread[1]
+    return bool(lowest and at.flatness < _SQUASHED * min(before.flatness, after.flatness))

@@ -20,6 +20,7 @@ from .bending import MOST_FOLDED, bend, enlarged, folded, resample
 from .between import WORKING_SIDE_PIXELS, Between
 from .colour import Gray, Premultiplied
 from .crumbs import without_crumbs
+from .filling import fill_areas
 from .line_sets import LineSet
 from .lines import drawn_lines, share_near, strokes
 from .posed_keys import bend_posed, compose_posed, pose_keys
@@ -99,8 +100,14 @@ def _posed(whole: Between, time: float, guide: LineSet, strength: float) -> list
         for graft in (False, True):
             shown = compose_posed(sides, small, side, opaque=whole.opaque, graft=graft)
             draw = partial(compose_posed, softened, keys, side, opaque=whole.opaque, graft=graft)
+            if not whole.opaque:
+                shown, draw = fill_areas(shown, guide), partial(_filled, draw, guide)
             attempts.append(_attempt(shown, guide, draw, _GRAFTED if graft else _POSED))
     return attempts
+
+
+def _filled(draw: Callable[[], Premultiplied], guide: LineSet) -> Premultiplied:
+    return fill_areas(draw(), guide)
 
 
 def _attempt(picture: Premultiplied, guide: LineSet, draw: Callable[[], Premultiplied], handicap: float) -> Attempt:

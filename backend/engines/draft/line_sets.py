@@ -74,8 +74,8 @@ class LineSet:
         distance, index = self._tree.query(points, distance_upper_bound=reach)
         return np.asarray(distance), np.asarray(index)
 
-    def misfits(self, points: NDArray[Any], motions: list[Affine]) -> NDArray[Any]:
-        """Return for each motion how far (0 on a line .. 1 out of reach) oriented points are from the guide."""
+    def misfits(self, points: NDArray[Any], motions: list[Affine], reach: float | None = None) -> NDArray[Any]:
+        """Return for each motion how far (0 on a line .. 1 out of reach) oriented points are from these lines."""
         if not len(points):
             return np.ones(len(motions))
         height, width = self.strokes.shape
@@ -87,6 +87,8 @@ class LineSet:
         direction = np.arctan2(points[:, 3], points[:, 2])[None] + 2 * turns[:, None]
         bins = np.rint(direction / (2 * np.pi) * _DIRECTIONS).astype(int) % _DIRECTIONS
         found = self._distances[bins, row.clip(0, height - 1), column.clip(0, width - 1)]
+        if reach is not None:
+            found = np.minimum(found * np.float32(self.reach / reach), 1)
         return np.asarray(np.where(inside, found, 1.0).mean(axis=1))
 
     def fit(self, points: NDArray[Any], motion: Affine) -> Affine:

@@ -8,12 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .colour import Gray, Premultiplied
+from .colour import Gray, Premultiplied, luminance_over_white
 from .regions import Regions
 from .view import Mask
 
 #: A stroke is darker than its surroundings by this much (of 255).
 _STROKE_CONTRAST = 40
+#: A light stroke is so many times as long as it is wide.
+_LONG = 5.0
 #: How much a difference in direction weighs against distance: opposite directions are 10 px apart.
 _DIRECTION_PIXELS = 5.0
 
@@ -67,6 +69,18 @@ def closed_areas(drawn: Mask) -> Regions:
     return Regions(cores, cores, np.zeros((found, 4), np.float32), pieces != paper)
 
 
+def _light_strokes(gray: Gray, inside: Gray, disc: NDArray[Any]) -> Mask:
+    """Return the long thin strokes lighter than both sides, within what is drawn; highlights are none."""
+    light = (cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, disc) > _STROKE_CONTRAST) & (cv2.erode(inside, disc) > 0)
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(light.astype(np.uint8), connectivity=8)
+    depth = cv2.distanceTransform(light.astype(np.uint8), cv2.DIST_L2, 3)
+    radius = np.zeros(count)
+    np.maximum.at(radius, pieces.ravel(), depth.ravel())
+    long = stats[:, cv2.CC_STAT_AREA] > _LONG * (2 * radius) ** 2
+    long[0] = False
+    return np.asarray(long[pieces])
+
+
 def drawn_lines(pixels: Premultiplied) -> Mask:
     """Return the lines that an artist would draw of a picture: its strokes, and silhouettes without a stroke.
 
@@ -79,6 +93,7 @@ def drawn_lines(pixels: Premultiplied) -> Mask:
     for channel in cv2.split(pixels)[:3]:
         found |= cv2.morphologyEx(cv2.add(channel, clear), cv2.MORPH_BLACKHAT, disc) > _STROKE_CONTRAST
     inside = (clear < 128).astype(np.uint8)
+    found |= _light_strokes(luminance_over_white(pixels), inside, disc)
     padded = cv2.copyMakeBorder(inside, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     rim = (inside > 0) & (cv2.erode(padded, np.ones((3, 3), np.uint8))[1:-1, 1:-1] == 0)
     near = cv2.dilate(found.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
