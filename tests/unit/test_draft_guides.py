@@ -80,3 +80,92 @@ def test_several_guides_are_met_whatever_their_order(times: tuple[float, float])
     frames = run(drawing(60, 50), drawing(196, 50), guides, times=(0.2, 0.6))
     for frame in frames:
         assert np.abs(frame.picture - drawing(*places[frame.time])).mean() < 0.02
+
+
+def figure(x: float, y: float, arm: float, turn: float = 0.0, *, only: str = "") -> np.ndarray:
+    """A body with an eye and an arm that is raised by degrees; the whole figure turned by degrees about its middle.
+
+    only: draw "arm" or "body" alone.
+    """
+    large = np.zeros((SIZE["height"] * 4, SIZE["width"] * 4, 4), np.uint8)
+    ink = (20, 10, 20, 255)
+
+    def at(points: np.ndarray) -> np.ndarray:
+        cosine, sine = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
+        placed = points @ np.array([[cosine, sine], [-sine, cosine]]) + (x * 4, y * 4)
+        return np.rint(placed).astype(np.int32)
+
+    around = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    circle = np.column_stack([np.cos(around), np.sin(around)])
+    raised = np.deg2rad(arm)
+    along = np.array([np.cos(raised), -np.sin(raised)])
+    across = np.array([-along[1], along[0]])
+    limb = np.outer(circle[:, 0] * 90 + 90, along) + np.outer(circle[:, 1] * 28, across) + (70, -40)
+    shapes = [(circle * (90, 150), (60, 120, 200, 255), "body"), (limb, (220, 90, 60, 255), "arm")]
+    shapes.insert(1, (circle * 26 + (-10, -80), (240, 220, 90, 255), "body"))
+    for outline, colour, name in shapes:
+        if only in ("", name):
+            cv2.fillPoly(large, [at(outline)], colour)
+            cv2.polylines(large, [at(outline)], True, ink, 9, cv2.LINE_AA)
+    return cv2.resize(large, (SIZE["width"], SIZE["height"]), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+
+
+def roughened(guide: np.ndarray, seed: int) -> np.ndarray:
+    """The same lines off by a few pixels, wobbling, and with gaps."""
+    rng = np.random.default_rng(seed)
+    shape = guide.shape
+
+    def noise(width: float) -> np.ndarray:
+        grain = cv2.GaussianBlur(rng.standard_normal(shape).astype(np.float32), (0, 0), width)
+        return grain / grain.std()
+
+    x, y = np.meshgrid(np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32))
+    wobbling = cv2.remap(
+        guide, x + 1.5 * noise(12) + 2, y + 1.5 * noise(12) - 1, cv2.INTER_LINEAR, borderValue=(1.0,)
+    )
+    gaps = noise(5)
+    return np.where(gaps > np.quantile(gaps, 0.88), 1.0, wobbling).astype(np.float32)
+
+
+def test_a_pose_far_from_both_keys_is_reached() -> None:
+    start, end, truth = figure(60, 60, 10), figure(190, 60, 10), figure(130, 100, 60, turn=70)
+    listener = Listener()
+    (made,) = run(start, end, {0.5: lines_of(truth)}, listener, times=(0.5,))
+    assert not listener.warnings
+    assert np.abs(made.picture - truth).mean() < 0.015
+
+
+def test_a_rough_guide_is_followed_in_clean_shapes() -> None:
+    start, end, truth = figure(60, 60, -20), figure(190, 60, -20), figure(130, 100, 50, turn=30)
+    listener = Listener()
+    (made,) = run(start, end, {0.5: roughened(lines_of(truth), 3)}, listener, times=(0.5,))
+    assert not listener.warnings
+    assert np.abs(made.picture - truth).mean() < 0.03
+    pieces, _ = cv2.connectedComponents((made.picture[..., 3] > 0.5).astype(np.uint8))
+    assert pieces == 2  # the ground and one figure
+
+
+def test_a_guide_of_one_limb_moves_that_limb_only() -> None:
+    start, end = figure(100, 80, -40), figure(104, 80, -40)
+    truth = figure(102, 80, 40)
+    (made,) = run(start, end, {0.5: lines_of(figure(102, 80, 40, only="arm"))}, times=(0.5,))
+    (plain,) = run(start, end, times=(0.5,))
+    error, before = (np.abs(frame.picture - truth).mean() for frame in (made, plain))
+    assert error < 0.7 * before
+    body = figure(102, 80, 40, only="body")[..., 3] > 0.9
+    body[:, 105:] = False
+    assert np.abs(made.picture - plain.picture)[body].max() < 0.15
+
+
+def test_a_guide_of_the_outline_alone_takes_the_details_along() -> None:
+    truth = drawing(128, 110, 1.15)
+    outline = np.full((SIZE["height"], SIZE["width"]), 255, np.uint8)
+    contours, _ = cv2.findContours((truth[..., 3] > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(outline, contours, -1, 0, 2)
+    listener = Listener()
+    guides = {0.5: (outline / 255).astype(np.float32)}
+    (made,) = run(drawing(60, 50), drawing(196, 50), guides, listener, times=(0.5,))
+    assert not listener.warnings
+    yellow = (made.picture[..., 0] > 0.7) & (made.picture[..., 2] < 0.4) & (made.picture[..., 3] > 0.5)
+    rows, columns = np.nonzero(yellow)
+    assert (columns.mean(), rows.mean()) == pytest.approx((128, 110), abs=4)

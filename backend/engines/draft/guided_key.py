@@ -31,7 +31,7 @@ _FEWEST_POINTS = 20
 #: How far (share of the diagonal) the unguided picture's lines may be from the guide's to be bent onto them.
 _FAR = 0.09
 #: What attempts of each kind must be better by (share of the reach) than the simpler ones to be preferred.
-_BENT, _POSED, _GRAFTED = 0.002, 0.004, 0.01
+_BENT, _POSED, _GRAFTED = 0.004, 0.01, 0.016
 #: Lines that the guide does not have weigh this much against lines of the guide that are missed.
 _EXTRA = 0.5
 

@@ -51,6 +51,8 @@ _PARTED_PIXELS = 5.0
 #: A region whose outlines match nowhere better than this (share of the reach) is not in the guide.
 _UNDRAWN = 0.45
 _UNDRAWN_SAYS = 0.1
+#: So many times more reluctant to move is what the guide does not draw.
+_STAYING = 3.0
 #: Reluctance to leave the expected place: at all, by radian, by doubling of size, by diagonal of the picture.
 _LEAVING, _TURNING, _GROWING, _GOING = 0.02, 0.03, 0.25, 0.1
 #: A region of so many pixels is as reluctant to move as one pixel of outline.
@@ -201,7 +203,8 @@ class _Posing:
         undrawn = self.misfits.min(axis=1) > _UNDRAWN
         unary[undrawn] *= _UNDRAWN_SAYS
         unary *= self.says[:, None]
-        energy = unary + self.costs
+        untold = undrawn | (self.says < 1) | (self.weight == 0)
+        energy = unary + self.costs * np.where(untold, _STAYING, 1)[:, None]
         stack = np.array(self.motions)
         near: list[list[tuple[int, float, NDArray[Any]]]] = [[] for _ in range(self.regions.count)]
         placed = [
