@@ -154,7 +154,7 @@ def test_a_guide_of_one_limb_moves_that_limb_only() -> None:
     assert error < 0.7 * before
     body = figure(102, 80, 40, only="body")[..., 3] > 0.9
     body[:, 105:] = False
-    assert np.abs(made.picture - plain.picture)[body].max() < 0.15
+    assert np.abs(made.picture - plain.picture)[body].mean() < 0.01
 
 
 def test_a_guide_of_the_outline_alone_takes_the_details_along() -> None:
