@@ -72,10 +72,11 @@ def closed_areas(drawn: Mask) -> Regions:
 def _light_strokes(gray: Gray, inside: Gray, disc: NDArray[Any]) -> Mask:
     """Return the long thin strokes lighter than both sides, within what is drawn; highlights are none."""
     light = (cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, disc) > _STROKE_CONTRAST) & (cv2.erode(inside, disc) > 0)
-    count, pieces, stats, _ = cv2.connectedComponentsWithStats(light.astype(np.uint8), connectivity=8)
+    count, found, stats, _ = cv2.connectedComponentsWithStats(light.astype(np.uint8), connectivity=8)
+    pieces: NDArray[Any] = np.asarray(found)
     depth = cv2.distanceTransform(light.astype(np.uint8), cv2.DIST_L2, 3)
     radius = np.zeros(count)
-    np.maximum.at(radius, np.asarray(pieces).ravel(), depth.ravel())
+    np.maximum.at(radius, pieces.ravel(), depth.ravel())
     long = stats[:, cv2.CC_STAT_AREA] > _LONG * (2 * radius) ** 2
     long[0] = False
     return np.asarray(long[pieces])
