@@ -8,6 +8,7 @@ the job, never the worker.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import logging
 import os
@@ -15,6 +16,7 @@ import platform
 import queue
 import signal
 import stat
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -150,7 +152,7 @@ class _Worker:
             self._send(messages.Done(job, result.made, result.kept))
         finally:
             self._cancelled.discard(job)
-            gc.collect()  # pictures hang together in circles, and Python is in no hurry with few large things
+            _give_memory_back()
 
     def _engine(self, name: str) -> Engine:
         if name not in self._engines:
@@ -165,6 +167,14 @@ class _Worker:
                     data = data[os.write(self._out, data) :]
         except OSError:
             _end_now()  # nobody listens any more
+
+
+def _give_memory_back() -> None:
+    """Let go of what the last job needed: other programs are waiting for it, and the next job may be days away."""
+    gc.collect()  # pictures hang together in circles, and Python is in no hurry with few large things
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library than the usual one
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def _ready() -> messages.Ready:

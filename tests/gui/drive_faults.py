@@ -107,7 +107,6 @@ def story() -> Story:
     scene.frame_end = scene.frame_current  # it need not be rendered to the end
     rendering = bpy.app.is_job_running("RENDER")
     assert not (rendering and entry.shown_as == "reference" and entry.state == "done") or shows(entry)
-    in_window(bpy.ops.render.view_cancel)
     for window in bpy.context.window_manager.windows[1:]:
         with bpy.context.temp_override(window=window):
             bpy.ops.wm.window_close()
