@@ -71,7 +71,7 @@ def redraw(name: str, folder: Path, every: int) -> dict[str, object]:
     canvas = job.Canvas(WIDTH, HEIGHT, 12)
     told = job.Job(name, "draft", canvas, (job.Segment(*keys, frames),), source=source)
     begun = time.perf_counter()
-    (layer_name,) = strokes.add_strokes(scene, told, folder / name)
+    (layer_name,) = strokes.add_strokes(scene, told, strokes.read_drawings(told, folder / name))
     seconds = time.perf_counter() - begun
     own = [layer for layer in obj.data.layers if layer.name != layer_name]
     traced = obj.data.layers[layer_name]
