@@ -18,6 +18,7 @@ from .colour_command import add_colour_command
 from .engines import (
     DEVICE_VARIABLE,
     ENGINES,
+    LORA_VARIABLE,
     MEMORY_VARIABLE,
     MODEL_VARIABLE,
     SKETCH_ENCODER_VARIABLE,
@@ -25,6 +26,7 @@ from .engines import (
 from .errors import Cancelled, UserError
 from .job import Easing, Settings
 from .smooth_command import add_smooth_command
+from .training.command import add_training_commands
 from .weights_command import add_weights_command
 
 if TYPE_CHECKING:
@@ -110,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="tell what works on this machine", allow_abbrev=False)
     doctor.set_defaults(command=_doctor)
     add_weights_command(commands)
+    add_training_commands(commands)
     return parser
 
 
@@ -181,6 +184,7 @@ _ENGINE_OPTIONS = {
     "sketch_weights": SKETCH_ENCODER_VARIABLE,
     "device": DEVICE_VARIABLE,
     "memory": MEMORY_VARIABLE,
+    "lora": LORA_VARIABLE,
 }
 
 
@@ -188,6 +192,7 @@ def _add_engine_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("the tooncrafter engine")
     group.add_argument("--weights", type=Path, metavar="FILE", help="the model's weights (default: the installed)")
     group.add_argument("--sketch-weights", type=Path, metavar="FILE", help="the sketch encoder's weights")
+    group.add_argument("--lora", metavar="FILE[@STRENGTH]", help="what a show's training added (strength: 1)")
     group.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"), help="where to compute (default: auto)")
     group.add_argument(
         "--memory",

@@ -28,7 +28,10 @@ class _NothingAcrossFrames(nn.Module):
 
 
 class AutoencoderStage(Stage):
-    """Absolute difference and Kullback-Leibler divergence; the decoder's layers across frames stay out of it."""
+    """Squared difference and Kullback-Leibler divergence; the decoder's layers across frames stay out of it.
+
+    Squared, because small things of strong colour would otherwise be the last to be learned.
+    """
 
     window = 1
 
@@ -43,7 +46,6 @@ class AutoencoderStage(Stage):
         ]
         rate = materials.configuration.optimisation.learning_rate
         self.players = [Player("autoencoder", tuple(parameters), rate)]
-        self._still = _Still(self.autoencoder.decoder)
         #: Mean square of the latents seen, as a running average: what the scale factor is made from.
         self.register_buffer("square", torch.ones(()))
         self.square: Tensor
@@ -55,8 +57,8 @@ class AutoencoderStage(Stage):
         latents = posterior.sample(draws.normal(posterior.mean.shape).to(posterior.mean.device))
         with torch.no_grad():
             self.square.lerp_(latents.square().mean(), 0.02)
-        decoded = self._still.decode(latents)
-        difference = functional.l1_loss(decoded, pictures)
+        decoded = single_pictures(self.autoencoder.decoder, latents)
+        difference = functional.mse_loss(decoded, pictures)
         variance = posterior.log_variance.exp()
         divergence = 0.5 * (posterior.mean.square() + variance - 1 - posterior.log_variance).mean()
         total = difference + self.materials.configuration.autoencoder.kl * divergence
@@ -67,7 +69,7 @@ class AutoencoderStage(Stage):
         """Return the pictures above what becomes of them."""
         pictures = batch.pictures[:, 0]
         posterior, _ = self.autoencoder.encode(pictures)
-        return torch.stack([pictures, self._still.decode(posterior.mean)])
+        return torch.stack([pictures, single_pictures(self.autoencoder.decoder, posterior.mean)])
 
     def export(self, folder: Path) -> list[Path]:
         """Write the model with the scale factor that brings its latents to a deviation of 1."""
@@ -77,26 +79,23 @@ class AutoencoderStage(Stage):
         return [export_model(folder, model, configuration)]
 
 
-class _Still:
-    """A dual-reference decoder used on single pictures: its layers across frames are taken out meanwhile."""
+def single_pictures(decoder: DualReferenceDecoder, latents: Tensor) -> Tensor:
+    """Decode pictures each by itself: without references, and the layers across frames taken out meanwhile.
 
-    def __init__(self, decoder: DualReferenceDecoder) -> None:
-        self.decoder = decoder
-        self._time = {block: block.time_stack for block in decoder.modules() if isinstance(block, ClipResBlock)}
-        self._last = decoder.conv_out.time_mix_conv
-
-    def decode(self, latents: Tensor) -> Tensor:
-        """(rows, z_channels, height, width), not scaled -> pictures (rows, 3, height, width)."""
-        for block in self._time:
-            block.time_stack = _NothingAcrossFrames()
-        self.decoder.conv_out.time_mix_conv = nn.Identity()
-        try:
-            pictures: Tensor = self.decoder(latents, None)
-        finally:
-            for block, stack in self._time.items():
-                block.time_stack = stack
-            self.decoder.conv_out.time_mix_conv = self._last
-        return pictures
+    latents: (rows, z_channels, height, width), not scaled. Returns (rows, 3, height, width), nominally -1..1.
+    """
+    stacks = {block: block.time_stack for block in decoder.modules() if isinstance(block, ClipResBlock)}
+    last = decoder.conv_out.time_mix_conv
+    try:
+        for block in stacks:
+            block.time_stack = _NothingAcrossFrames()  # type: ignore[assignment]
+        decoder.conv_out.time_mix_conv = nn.Identity()  # type: ignore[assignment]
+        pictures: Tensor = decoder(latents, None)
+    finally:
+        for block, stack in stacks.items():
+            block.time_stack = stack
+        decoder.conv_out.time_mix_conv = last
+    return pictures
 
 
 def psnr(made: Tensor, truth: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 class RunningAverage:
     """An exponential average of parameters, float32.
 
-    decay: share of the old average that stays at each step; it grows from 0 over the first steps, (1 + n) / (10 + n),
-    so that the random start is forgotten.
+    decay: share of the old average that stays at each step. At step n it is at most (1 + n) / (10 + n), so that the
+    random start is forgotten.
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter], decay: float) -> None:

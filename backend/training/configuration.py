@@ -14,7 +14,6 @@ from typing import Any, cast
 from ..errors import UserError
 
 
-
 @dataclass
 class Optimisation:
     """How weights change.
@@ -88,9 +87,9 @@ class TrainingConfiguration:
     """One run.
 
     dataset: a folder made by `tooncrafter dataset build`. model: our own file of weights to start from; None to
-    start from nothing with the sizes of the YAML file `variant`. sketch_encoder: weights to start the sketch encoder
-    from; None to start it as a copy of the U-Net's encoder. out: folder of the run. strides: 1 to this many frames
-    from one training frame to the next. condition_dropout: see `condition_dropout.Dropout`.
+    start from nothing with the sizes of the YAML file `variant`. sketch_encoder: weights to start the sketch
+    encoder from; None to start it as a copy of the U-Net's encoder. out: folder of the run. strides: 1 to this many
+    frames from one training frame to the next. condition_dropout: see `condition_dropout.Dropout`.
     """
 
     dataset: str

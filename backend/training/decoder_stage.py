@@ -112,5 +112,3 @@ def perceptual_distance(autoencoder: Autoencoder, made: Tensor, true_features: S
 def _unit(features: Tensor) -> Tensor:
     length: Tensor = features.square().sum(dim=1, keepdim=True).add(_EPS).sqrt()
     return features / length
-
-

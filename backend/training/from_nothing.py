@@ -102,7 +102,7 @@ def new_sketch_encoder(configuration: Configuration, unet: UNet, seed: int) -> S
             if source is not None and source.shape == parameter.shape:
                 parameter.copy_(source)
         for convolution in (*encoder.zero_convs, encoder.middle_block_out):
-            _zero(convolution[0])  # type: ignore[index]
+            _zero(convolution[0])
     return encoder
 
 

@@ -17,8 +17,8 @@ def sketch_of(pictures: Tensor) -> Tensor:
     """Return the pictures' lines, (…, 3, height, width) in -1..1 -> (…, 1, height, width), 0..1, 1 is a line.
 
     A difference of Gaussians finds what is darker than its surroundings (Winnemöller et al. 2012, "XDoG"), which
-    ink is; the steepest of the three colour channels' gradients finds the borders of areas without ink. The stronger
-    of both counts. At small sizes the Gaussians shrink along, down to half a pixel.
+    ink is; the steepest gradient of the three colour channels finds the borders of areas without ink. The stronger
+    of both counts. At small sizes the Gaussians shrink along.
     """
     shape = pictures.shape
     flat = (pictures.reshape(-1, 3, *shape[-2:]).float() + 1) / 2

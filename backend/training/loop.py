@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DataLoaderConfiguration, DistributedDataParallelKwargs
-from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 
@@ -77,7 +76,8 @@ class Training:
         options, reporting = self._options, self._configuration.reporting
         if self._accelerator.is_main_process:
             self._say(table_of(self._stage.groups))
-            self._say(f"{self._accelerator.num_processes} × {self._accelerator.device}, steps {self._step} to {options.steps}")
+            devices = f"{self._accelerator.num_processes} × {self._accelerator.device}"
+            self._say(f"{devices}, steps {self._step} to {options.steps}")
         with SummaryWriter(str(self._out / NUMBERS), purge_step=self._step) as writer:
             begun, sums, passes = time.monotonic(), dict[str, float](), 0
             batches = iter(self._batches())
@@ -147,7 +147,7 @@ class Training:
             raise UserError(
                 "training-diverged",
                 f"{self._lost} steps in a row gave no finite numbers, the last of them step {self._step + 1}.",
-                "The states from before are kept. Go on from there with a lower learning rate, or with precision bf16.",
+                "The states before that are kept; go on with a lower learning rate, or with precision bf16.",
                 bad_input=False,
             )
         return {f"gradient of the {player.name}": length} if math.isfinite(length) else {"lost steps": 1.0}
@@ -176,9 +176,7 @@ class Training:
         return _on_device(self._accelerator.prepare_data_loader(loader, device_placement=False), self._accelerator)
 
     def _held_out(self) -> Batch:
-        windows = Windows(
-            Path(self._configuration.dataset), "held-out", frames=self._window, strides=1, seed=0
-        )
+        windows = Windows(Path(self._configuration.dataset), "held-out", frames=self._window, strides=1, seed=0)
         count = min(self._configuration.reporting.held_out_clips, len(windows))
         return _placed(collate([windows.whole(number) for number in range(count)]), self._accelerator.device)
 
@@ -190,9 +188,7 @@ class Training:
         self._stage.eval()
         with torch.no_grad(), self._averaged(), self._accelerator.autocast():
             player = self._stage.players[0].name
-            losses = [
-                self._stage(batch, Draws(_HELD_OUT, repeat), player, self._step).parts for repeat in range(4)
-            ]
+            losses = [self._stage(batch, Draws(_HELD_OUT, repeat), player, self._step).parts for repeat in range(4)]
             for name in losses[0]:
                 value = sum(float(part[name]) for part in losses) / len(losses)
                 writer.add_scalar(f"held-out/{name}", value, self._step)
@@ -240,11 +236,12 @@ class Training:
         state = newest_state(self._out / STATES)
         if state is None:
             return
-        for name, value in state["told"].items():
-            if name in _MUST_STAY and value != getattr(self._configuration, name):
+        now = asdict(self._configuration)
+        for name in _MUST_STAY:
+            if (then := state["told"][name]) != now[name]:
                 raise UserError(
                     "training-state-foreign",
-                    f"The run in “{self._out}” was begun with {name} “{value}”, not “{getattr(self._configuration, name)}”.",
+                    f"The run in “{self._out}” was begun with {name} “{then}”, not “{now[name]}”.",
                     "Name another folder as `out`, or go on with the value that the run was begun with.",
                 )
         self._step, self._seconds = state["step"], state["seconds"]

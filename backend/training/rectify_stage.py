@@ -37,10 +37,10 @@ WHOLE_PRIOR = (*RECTIFIED, "U-Net, temporal layers", "U-Net, embeddings of times
 _SHOWN = Sampling(steps=25, guidance=1.0)
 
 
-class RectifyStage(Stage):
-    """Trains the U-Net and the projector, or the parts of them that `trained` names."""
+class PriorStage(Stage):
+    """The velocity's loss on whole clips. trained: names of the parts that learn (`parameter_groups`)."""
 
-    def __init__(self, materials: Materials, trained: tuple[str, ...] = RECTIFIED) -> None:
+    def __init__(self, materials: Materials, trained: tuple[str, ...]) -> None:
         super().__init__(materials)
         model = materials.model
         self._latents = Latents(model)
@@ -70,7 +70,9 @@ class RectifyStage(Stage):
             frames = pictures.shape[0]
             keys = encode_keys(model.autoencoder, pictures[0], pictures[-1], frames, draws.normal)
             nothing = Dropped(torch.zeros(1, dtype=torch.bool), torch.zeros(1, dtype=torch.bool))
-            alone = Batch(batch.keys[index : index + 1], pictures[None, :1], batch.fps[:1], batch.captions[index : index + 1])
+            alone = Batch(
+                batch.keys[index : index + 1], pictures[None, :1], batch.fps[:1], batch.captions[index : index + 1]
+            )
             tokens = context_of(model, alone, nothing, draws)
             condition = Condition(
                 key_frame_latents(keys, frames), int(batch.fps[index]), self.unet.project_context(tokens, frames)
@@ -85,3 +87,17 @@ class RectifyStage(Stage):
     def export(self, folder: Path) -> list[Path]:
         """Write the whole model."""
         return [export_model(folder, self.materials.model, self.materials.model.configuration)]
+
+
+class RectifyStage(PriorStage):
+    """Trains what the paper does."""
+
+    def __init__(self, materials: Materials) -> None:
+        super().__init__(materials, RECTIFIED)
+
+
+class WholePriorStage(PriorStage):
+    """Trains the whole prior: motion and looks, from nothing."""
+
+    def __init__(self, materials: Materials) -> None:
+        super().__init__(materials, WHOLE_PRIOR)

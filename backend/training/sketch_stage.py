@@ -89,6 +89,4 @@ def sketch_residuals(
     alone = rearrange(latents[clips, :, numbers], "n c h w -> n c 1 h w")
     parts = encoder(alone, hint, timesteps[clips], encoder.project_context(tokens[clips]))
     rows = clips * frames + numbers
-    return [
-        part.new_zeros(batch * frames, *part.shape[1:]).index_copy(0, rows, part) for part in parts
-    ]
+    return [part.new_zeros(batch * frames, *part.shape[1:]).index_copy(0, rows, part) for part in parts]

@@ -105,10 +105,11 @@ class Windows(Dataset[Window]):
     def _picture(self, path: Path) -> Tensor:
         try:
             with Image.open(path) as image:
-                pixels = np.asarray(image.convert("RGB"))
+                pixels = np.array(image.convert("RGB"))
         except OSError as error:
             raise UserError(
-                "dataset-damaged", f"The picture “{path}” of the dataset cannot be read ({error}).",
+                "dataset-damaged",
+                f"The picture “{path}” of the dataset cannot be read ({error}).",
                 "Build the dataset again with `tooncrafter dataset build`.",
             ) from error
         if pixels.shape[:2] != (self.index.height, self.index.width):

@@ -1,7 +1,7 @@
 """One clip from a seed: shapes that slide, turn, squash, cross and fly in arcs before a still backdrop.
 
 Two looks share the motions. A cartoon has flat colours, outlines and a backdrop with drawn detail; a photograph has
-shading, a cloudy backdrop and no line at all: what the model is adapted from.
+shading, soft borders and no line at all: what the model is adapted from.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import colorsys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,12 +19,13 @@ from PIL import Image
 from benchmarks.draft_clips.canvas import Outline, Shape, ellipse, rasterize, turned
 
 FRAMES, HEIGHT, WIDTH = 16, 40, 64
+FPS = 8
 LOOKS = ("cartoon", "photograph")
 KINDS = ("slide", "turn", "squash", "cross", "arc")
 #: What the caption says of each kind.
 VERBS = {"slide": "slides", "turn": "turns", "squash": "squashes", "cross": "crosses", "arc": "flies an arc"}
 #: Name of each hue and where it lies on the circle of 0..1.
-HUES = {"red": 0.0, "orange": 0.08, "yellow": 0.15, "green": 0.33, "blue": 0.6, "violet": 0.77}
+HUES = {"red": 0.0, "yellow": 0.15, "green": 0.36, "blue": 0.62, "violet": 0.8}
 _LINE_WIDTH = 1.3
 
 
@@ -76,8 +78,8 @@ class Actor:
             return np.asarray(turned(outline, angle) * squash + self.centre(time))
 
         cartoon = look == "cartoon"
-        fill = _colour(self.hue, 0.75 if cartoon else 0.45, 0.95 if cartoon else 0.7)
-        mark = (250, 248, 240) if cartoon else _colour(self.hue, 0.2, 0.9)
+        fill = _colour(self.hue, 0.75 if cartoon else 0.6, 0.95 if cartoon else 0.8)
+        mark = (250, 248, 240) if cartoon else (225, 222, 215)
         line = {} if cartoon else {"line": None}
         return [
             Shape(placed(_OUTLINES[self.name]), fill, width=_LINE_WIDTH, **line),  # type: ignore[arg-type]
@@ -88,7 +90,7 @@ class Actor:
 def make_clip(kind: str, look: str, seed: int) -> Clip:
     """Draw the clip of that kind (of KINDS) and look (of LOOKS); the same seed draws the same pixels."""
     random = np.random.default_rng([KINDS.index(kind), LOOKS.index(look), seed, 11])
-    backdrop = _cartoon_backdrop(random) if look == "cartoon" else _photograph_backdrop(random)
+    backdrop = _backdrop(random, look)
     actors = _cast(kind, random)
     times = np.linspace(0, 1, FRAMES)
     frames = np.stack([_frame(actors, float(time), look, backdrop) for time in times])
@@ -107,6 +109,7 @@ def write_clips(folder: Path, look: str, kinds: dict[str, int], first_seed: int)
             for number, frame in enumerate(clip.frames, start=1):
                 Image.fromarray(frame).save(place / f"{number:04d}.png")
             (place / "caption.txt").write_text(clip.caption + "\n", encoding="utf-8")
+            (place / "fps.txt").write_text(f"{FPS}\n", encoding="ascii")
 
 
 def _cast(kind: str, random: np.random.Generator) -> list[Actor]:
@@ -117,9 +120,9 @@ def _cast(kind: str, random: np.random.Generator) -> list[Actor]:
     travel = {"slide": (18, 34), "turn": (10, 24), "squash": (8, 20), "cross": (18, 30), "arc": (22, 34)}[kind]
     reach = random.uniform(*travel)
     rise = random.uniform(-0.3, 0.3) * reach
-    bow = random.uniform(5, 10) * (1 if random.random() < 0.5 else -1) if kind == "arc" else 0.0
-    radius = float(random.uniform(6, 8.5)) if kind != "arc" else float(random.uniform(5.5, 7))
-    middle = _within(random, radius, reach, abs(rise), bow)
+    bow = random.uniform(6, 10) * (1 if random.random() < 0.5 else -1) if kind == "arc" else 0.0
+    radius = float(random.uniform(7.5, 10)) if kind != "arc" else float(random.uniform(6.5, 8))
+    middle = _within(random, radius, reach, abs(rise), bow * side)
     start = (middle[0] - side * reach / 2, middle[1] - rise / 2)
     end = (middle[0] + side * reach / 2, middle[1] + rise / 2)
     angle = random.uniform(-0.5, 0.5)
@@ -168,39 +171,31 @@ def _shading(actor: Actor, time: float) -> NDArray[np.float32]:
     return np.asarray(1.25 - 0.55 * np.clip(distance, 0, 1), np.float32)
 
 
-def _cartoon_backdrop(random: np.random.Generator) -> NDArray[np.uint8]:
-    """Return a sky, a ground, and two or three drawn things on them."""
-    sky = _colour_at(random.uniform(0.5, 0.65), random.uniform(0.08, 0.3), random.uniform(0.85, 1))
-    ground = _colour_at(random.uniform(0.1, 0.4), random.uniform(0.2, 0.45), random.uniform(0.65, 0.9))
-    horizon = random.uniform(18, 34)
-    slope = random.uniform(-3, 3)
-    corners = [[-2, horizon], [WIDTH + 2, horizon + slope], [WIDTH + 2, HEIGHT + 2], [-2, HEIGHT + 2]]
-    shapes = [Shape(np.array(corners), ground, width=_LINE_WIDTH)]
-    for _ in range(int(random.integers(2, 4))):
-        x, size = random.uniform(2, WIDTH - 2), random.uniform(3, 7)
-        shade = _colour_at(random.random(), random.uniform(0.1, 0.3), random.uniform(0.6, 0.95))
-        if random.random() < 0.5:
-            blob = ellipse((x, random.uniform(2, horizon - 4)), (size * 1.5, size * 0.6), points=24)
-            shapes.append(Shape(blob, (252, 252, 250), width=_LINE_WIDTH))
-        else:
-            top = horizon - size * 1.6
-            block = np.array([[x - size, top], [x + size, top], [x + size, horizon + 2], [x - size, horizon + 2]])
-            window = ellipse((x, (top + horizon) / 2), (size * 0.4, size * 0.4), points=16)
-            shapes += [Shape(block, shade, width=_LINE_WIDTH), Shape(window, (90, 90, 110), None)]
-    return rasterize(shapes, (WIDTH, HEIGHT), sky)[..., :3].copy()
-
-
-def _photograph_backdrop(random: np.random.Generator) -> NDArray[np.uint8]:
-    """Return a cloudy gradient."""
-    high, low = (
-        np.array(_colour_at(random.random(), random.uniform(0.1, 0.4), random.uniform(0.4, 0.9))) for _ in range(2)
+def _backdrop(random: np.random.Generator, look: str) -> NDArray[np.uint8]:
+    """Return a sky, a ground, a cloud and a house."""
+    sky = _colour_at(random.uniform(0.5, 0.62), random.uniform(0.1, 0.35), random.uniform(0.85, 1))
+    ground = _colour_at(random.uniform(0.12, 0.38), random.uniform(0.2, 0.5), random.uniform(0.6, 0.85))
+    horizon = random.uniform(20, 33)
+    corners = [[-2, horizon], [WIDTH + 2, horizon], [WIDTH + 2, HEIGHT + 2], [-2, HEIGHT + 2]]
+    size, left = random.uniform(4, 6), random.uniform(4, WIDTH - 4)
+    top = horizon - size * 1.6
+    wall = np.array(
+        [[left - size, top], [left + size, top], [left + size, horizon + 2], [left - size, horizon + 2]]
     )
-    fall = np.linspace(0, 1, HEIGHT)[:, None, None]
-    clouds = np.zeros((HEIGHT, WIDTH), np.float32)
-    for cells, weight in ((3, 1.0), (6, 0.6), (12, 0.35)):
-        noise = random.standard_normal((cells, cells * 2)).astype(np.float32)
-        clouds += weight * cv2.resize(noise, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-    return np.clip(high * (1 - fall) + low * fall + 14 * clouds[..., None], 0, 255).astype(np.uint8)
+    window = ellipse((left, (top + horizon) / 2), (size * 0.4, size * 0.4), points=16)
+    cloud = ellipse((random.uniform(4, WIDTH - 4), random.uniform(3, 9)), (8, 3), points=24)
+    line: dict[str, Any] = {"width": _LINE_WIDTH} if look == "cartoon" else {"line": None}
+    shapes = [
+        Shape(np.array(corners), ground, **line),
+        Shape(cloud, (252, 252, 250), **line),
+        Shape(wall, _colour_at(0.08, random.uniform(0.05, 0.3), random.uniform(0.6, 0.9)), **line),
+        Shape(window, (90, 90, 110), None),
+    ]
+    drawn = rasterize(shapes, (WIDTH, HEIGHT), sky)[..., :3].copy()
+    if look == "cartoon":
+        return drawn
+    light = np.linspace(random.uniform(0.75, 0.95), 1.0, WIDTH)[None, :, None]
+    return np.asarray(cv2.GaussianBlur(drawn, (0, 0), 1.2) * light, np.uint8)
 
 
 def _colour(hue: str, saturation: float, value: float) -> tuple[int, int, int]:

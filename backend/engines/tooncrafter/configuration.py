@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from ...errors import UserError
 
-#: Every group norm of the model splits its channels into as many groups.
+#: Every group norm of the published model splits its channels into as many groups.
 NORM_GROUPS = 32
 
 PUBLISHED = Path(__file__).with_name("tooncrafter_512.yaml")
@@ -53,6 +53,7 @@ class AutoencoderConfiguration:
 
     ch: channels of the finest level. attn_level: levels (0 = finest) where the decoder attends to the key frames;
     the others add them to the first and last frame. scale_factor: latent = scale_factor * encoder sample.
+    norm_groups: into which each norm splits its channels.
     """
 
     z_channels: int
@@ -66,6 +67,7 @@ class AutoencoderConfiguration:
     fusion_heads: int
     fusion_dim_head: int
     scale_factor: float
+    norm_groups: int = NORM_GROUPS
 
 
 @dataclass
@@ -224,8 +226,11 @@ def _faults(configuration: Configuration) -> Iterator[str]:
             yield f"{name}.model_channels is no multiple of {NORM_GROUPS} and of num_head_channels"
         if not sizes.channel_mult:
             yield f"{name}.channel_mult is empty"
-    if configuration.autoencoder.ch % NORM_GROUPS or not configuration.autoencoder.ch_mult:
-        yield f"autoencoder.ch is no multiple of {NORM_GROUPS}, or ch_mult is empty"
+    if (
+        configuration.autoencoder.ch % configuration.autoencoder.norm_groups
+        or not configuration.autoencoder.ch_mult
+    ):
+        yield "autoencoder.ch is no multiple of its norm_groups, or ch_mult is empty"
     if configuration.frames < 2:
         yield "a clip of fewer than two frames has no two keys"
 

@@ -15,6 +15,7 @@ from .. import Frame, Interval, Report
 from .checkpoint import open_model, open_sketch_encoder, read_about
 from .clip import ClipMaker
 from .computing import Computing, usual_computing
+from .lora import lora_identity, read_lora, take_in
 from .memory import Mode, choose_mode, forget_peak, free_bytes, needs_bytes, peak_gb
 from .model import empty_model, empty_sketch_encoder
 from .options import Options, options_from
@@ -29,7 +30,7 @@ class ToonCrafterEngine:
     """In-betweens from the diffusion model; keeps it loaded between calls until `unload`.
 
     Raises UserError when made: "weights-missing", "weights-foreign", "weights-damaged", "device-missing",
-    "option-unknown".
+    "option-unknown", "lora-missing".
     """
 
     name = "tooncrafter"
@@ -42,6 +43,8 @@ class ToonCrafterEngine:
         self._maker: ClipMaker | None = None
         files = (self._weights, self._sketch_weights)
         self.version = "-".join((_VERSION, *(file.identity[:10] if file else "none" for file in files)))
+        if self._options.lora is not None:
+            self.version += f"-{lora_identity(self._options.lora, self._options.lora_strength)}"
 
     def check(self, job: Job) -> None:
         """Refuse a job with guides when there is no sketch encoder, and any when there is too little memory."""
@@ -90,6 +93,8 @@ class ToonCrafterEngine:
             self._check_memory()
             report.stage("Opening the model")
             model = open_model(self._weights.path)
+            if self._options.lora is not None:
+                take_in(model, read_lora(self._options.lora), self._options.lora_strength)
             if self._sketch_weights is not None:
                 model.sketch_encoder = open_sketch_encoder(self._sketch_weights.path)
             mode = choose_mode(model, self._computing) or Mode.STREAMED

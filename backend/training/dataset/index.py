@@ -114,5 +114,3 @@ def pictures_of(dataset: Path, clip: ClipEntry) -> list[Path]:
             "Build the dataset again with `tooncrafter dataset build`.",
         )
     return paths
-
-

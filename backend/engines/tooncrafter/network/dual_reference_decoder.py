@@ -42,11 +42,11 @@ def in_pieces(function: Callable[[Tensor], Tensor], clip: Tensor, size: int | No
 class TimeStack(nn.Module):
     """Two convolutions across frames on norms of the whole clip."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
 
         def convolution(*before: nn.Module) -> nn.Sequential:
-            return nn.Sequential(ClipGroupNorm(channels), nn.SiLU(), *before, AcrossFrames(channels))
+            return nn.Sequential(ClipGroupNorm(channels, groups=groups), nn.SiLU(), *before, AcrossFrames(channels))
 
         self.in_layers = convolution()
         self.out_layers = convolution(nn.Identity())
@@ -73,10 +73,10 @@ def _convolve(layers: nn.Sequential, clip: Tensor, rows_at_once: int | None) -> 
 class ClipResBlock(PictureResBlock):
     """A picture block, then convolutions across frames in a learned proportion."""
 
-    def __init__(self, channels: int, output_channels: int) -> None:
-        super().__init__(channels, output_channels)
+    def __init__(self, channels: int, output_channels: int, groups: int) -> None:
+        super().__init__(channels, output_channels, groups)
         self.mix_factor = nn.Parameter(torch.zeros(1))
-        self.time_stack = TimeStack(output_channels)
+        self.time_stack = TimeStack(output_channels, groups)
 
     def forward(self, features: Tensor, frames_at_once: int | None = None) -> Tensor:
         """(frames, channels, height, width) -> (frames, output channels, height, width).
@@ -116,11 +116,11 @@ class Combiner(nn.Module):
 class Fusion(nn.Module):
     """Cross attention of every frame to the places of both keys, added."""
 
-    def __init__(self, channels: int, heads: int, head_width: int) -> None:
+    def __init__(self, channels: int, heads: int, head_width: int, groups: int) -> None:
         super().__init__()
         self.heads = heads
         inner = heads * head_width
-        self.norm = GroupNorm(channels, eps=EPS)
+        self.norm = GroupNorm(channels, EPS, groups)
         self.to_q = nn.Linear(channels, inner, bias=False)
         self.to_k = nn.Linear(channels, inner, bias=False)
         self.to_v = nn.Linear(channels, inner, bias=False)
@@ -170,24 +170,24 @@ class DualReferenceDecoder(nn.Module):
         super().__init__()
         channels = sizes.ch_mult[-1] * sizes.ch
         self.conv_in = nn.Conv2d(sizes.z_channels, channels, 3, padding=1)
-        self.mid = Middle(channels, ClipResBlock)
+        self.mid = Middle(channels, sizes.norm_groups, ClipResBlock)
         levels: list[nn.Module] = []
         refinements: list[nn.Module] = []
         for index in reversed(range(len(sizes.ch_mult))):
             blocks: list[nn.Module] = []
             for _ in range(sizes.num_res_blocks + 1):
-                blocks.append(ClipResBlock(channels, sizes.ch_mult[index] * sizes.ch))
+                blocks.append(ClipResBlock(channels, sizes.ch_mult[index] * sizes.ch, sizes.norm_groups))
                 channels = sizes.ch_mult[index] * sizes.ch
             levels.insert(0, DecoderLevel(blocks, Upsample(channels) if index else None))
             refinements.insert(
                 0,
-                Fusion(channels, sizes.fusion_heads, sizes.fusion_dim_head)
+                Fusion(channels, sizes.fusion_heads, sizes.fusion_dim_head, sizes.norm_groups)
                 if index in sizes.attn_level
                 else Combiner(channels),
             )
         self.up = nn.ModuleList(levels)
         self.attn_refinement = nn.ModuleList([*refinements, Combiner(channels)])
-        self.norm_out = GroupNorm(channels, eps=EPS)
+        self.norm_out = GroupNorm(channels, EPS, sizes.norm_groups)
         self.conv_out = TimeMixedConvolution(channels, sizes.out_ch)
 
     def forward(

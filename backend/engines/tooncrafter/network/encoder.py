@@ -15,11 +15,11 @@ EPS = 1e-6
 class PictureResBlock(nn.Module):
     """Two convolutions on group norms, added to the input."""
 
-    def __init__(self, channels: int, output_channels: int) -> None:
+    def __init__(self, channels: int, output_channels: int, groups: int) -> None:
         super().__init__()
-        self.norm1 = GroupNorm(channels, eps=EPS)
+        self.norm1 = GroupNorm(channels, EPS, groups)
         self.conv1 = nn.Conv2d(channels, output_channels, 3, padding=1)
-        self.norm2 = GroupNorm(output_channels, eps=EPS)
+        self.norm2 = GroupNorm(output_channels, EPS, groups)
         self.conv2 = nn.Conv2d(output_channels, output_channels, 3, padding=1)
         if channels != output_channels:
             self.nin_shortcut = nn.Conv2d(channels, output_channels, 1)
@@ -36,9 +36,9 @@ class PictureResBlock(nn.Module):
 class PictureAttention(nn.Module):
     """Attention with one head over the places of each frame."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
-        self.norm = GroupNorm(channels, eps=EPS)
+        self.norm = GroupNorm(channels, EPS, groups)
         self.q = nn.Conv2d(channels, channels, 1)
         self.k = nn.Conv2d(channels, channels, 1)
         self.v = nn.Conv2d(channels, channels, 1)
@@ -87,11 +87,11 @@ class Level(nn.Module):
 class Middle(nn.Module):
     """Block, attention, block at the coarsest resolution."""
 
-    def __init__(self, channels: int, block: type[PictureResBlock] = PictureResBlock) -> None:
+    def __init__(self, channels: int, groups: int, block: type[PictureResBlock] = PictureResBlock) -> None:
         super().__init__()
-        self.block_1 = block(channels, channels)
-        self.attn_1 = PictureAttention(channels)
-        self.block_2 = block(channels, channels)
+        self.block_1 = block(channels, channels, groups)
+        self.attn_1 = PictureAttention(channels, groups)
+        self.block_2 = block(channels, channels, groups)
 
 
 class Encoder(nn.Module):
@@ -105,13 +105,13 @@ class Encoder(nn.Module):
         for index, multiplier in enumerate(sizes.ch_mult):
             blocks: list[nn.Module] = []
             for _ in range(sizes.num_res_blocks):
-                blocks.append(PictureResBlock(channels, multiplier * sizes.ch))
+                blocks.append(PictureResBlock(channels, multiplier * sizes.ch, sizes.norm_groups))
                 channels = multiplier * sizes.ch
             is_last = index == len(sizes.ch_mult) - 1
             levels.append(Level(blocks, downsample=None if is_last else PictureDownsample(channels)))
         self.down = nn.ModuleList(levels)
-        self.mid = Middle(channels)
-        self.norm_out = GroupNorm(channels, eps=EPS)
+        self.mid = Middle(channels, sizes.norm_groups)
+        self.norm_out = GroupNorm(channels, EPS, sizes.norm_groups)
         self.conv_out = nn.Conv2d(channels, 2 * sizes.z_channels, 3, padding=1)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -18,10 +18,10 @@ PRECISE = False
 
 
 class GroupNorm(nn.GroupNorm):
-    """Group norm over 32 groups of channels; any number of axes after (batch, channels)."""
+    """Group norm over groups of channels; any number of axes after (batch, channels)."""
 
-    def __init__(self, channels: int, eps: float = 1e-5) -> None:
-        super().__init__(NORM_GROUPS, channels, eps=eps)
+    def __init__(self, channels: int, eps: float = 1e-5, groups: int = NORM_GROUPS) -> None:
+        super().__init__(groups, channels, eps=eps)
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise (batch, channels, …); keeps shape and dtype."""
@@ -38,8 +38,8 @@ class ClipGroupNorm(nn.GroupNorm):
     It comes as a scale and a shift, so that a caller can apply it to a part of the clip.
     """
 
-    def __init__(self, channels: int, eps: float = 1e-5) -> None:
-        super().__init__(NORM_GROUPS, channels, eps=eps)
+    def __init__(self, channels: int, eps: float = 1e-5, groups: int = NORM_GROUPS) -> None:
+        super().__init__(groups, channels, eps=eps)
 
     def scale_and_shift(self, clip: Tensor) -> tuple[Tensor, Tensor]:
         """Return float32 (channels, 1, 1) each; the normalised clip is `clip * scale + shift`.
