@@ -81,7 +81,7 @@ def train(options: argparse.Namespace) -> None:
 
     torch.set_num_threads(options.threads)
     folder: Path = options.folder
-    for look, each in (("photograph", 320), ("cartoon", 440)):
+    for look, each in (("photograph", 260), ("cartoon", 420)):
         if not (folder / look).exists():
             kinds = dict.fromkeys((*TOLD_BY_KEYS, "arc"), each)
             write_clips(folder / "sources" / look, look, kinds, first_seed=0)

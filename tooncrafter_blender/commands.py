@@ -23,7 +23,7 @@ import bpy
 from ..backend.engines import ENGINES
 from ..backend.errors import UserError
 from ..backend.job import MAX_CANVAS_SIDE_PIXELS, Easing, frame_path
-from . import batches, grease_pencil, watching
+from . import batches, capture, grease_pencil, watching
 from .generate import Captured, generate
 from .jobs import Entry, State, queue
 from .properties import Choice, choice_of
@@ -67,6 +67,11 @@ def _run(wishes: argparse.Namespace, told: _Told) -> int:
         return _import_only(wishes, scene, save, told)
     obj = _object(scene, wishes.object)
     choice = _choice(scene, wishes)
+    if wishes.shot is not None:
+        if obj is None:
+            raise UserError("no-grease-pencil", "The scene has no Grease Pencil object.", "Draw something first.")
+        told.shot(capture.write_shot(scene, obj, wishes.shot, capture=choice.capture, report=told.captured))
+        return DONE
     if wishes.capture_only:
         told.captured_only(batches.capture_job(scene, obj, choice, wishes.jobs, wishes.frames, told.captured))
         return DONE
@@ -153,6 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--capture-only", action="store_true", help="write the job folder into --jobs, draw nothing")
     part.add_argument("--import-only", action="store_true", help="bring in this file's finished jobs in --jobs")
+    part.add_argument("--shot", type=Path, metavar="DIR", help="write every frame as a picture, for training")
     add("--jobs", type=Path, metavar="DIR", help="where job folders lie, for --capture-only and --import-only")
     add("--json", action="store_true", help="print events as JSON lines on stdout")
     return parser
@@ -320,6 +326,9 @@ class _Told:
             imported=imported,
             saved=str(saved) if saved else None,
         )
+
+    def shot(self, frames: int) -> None:
+        self._tell(f"Wrote {frames} pictures", event="done", frames=frames)
 
     def captured_only(self, captured: Captured) -> None:
         for remark in captured.remarks:

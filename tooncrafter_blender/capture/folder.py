@@ -75,7 +75,7 @@ def write_job(
     canvas = job.Canvas(*size, scene.render.fps / scene.render.fps_base)
     segments = tuple(_segment(span, easing, charts.get(span.start)) for span in spans)
     made = job.Job(job.new_id(), engine, canvas, segments, settings, dict(source))
-    with _new_folder(folder):
+    with _new_folder(folder, job.KEYS_FOLDER, job.GUIDES_FOLDER, job.THUMBNAILS_FOLDER):
         _write_pictures(_Source(scene, obj, size, capture.whole_scene), segments, folder, report)
         job.write_job(folder, made)
     return made
@@ -192,21 +192,58 @@ def _write_pictures(
 ) -> None:
     keys = sorted({key for segment in segments for key in (segment.start, segment.end)}, key=lambda key: key.frame)
     steering = [guide for segment in segments for guide in segment.guides]
-    reason = why_no_opengl()
-    if reason and source.whole_scene:
-        _refuse_what_is_not_grease_pencil(source.scene, reason)
+    take = _camera_for(source)
     total = len(keys) + len(steering)
     for done, key in enumerate(keys, 1):
-        if reason:
-            png.write(folder / key.image, _painted(source, key.frame))
-        else:
-            with as_drawn(source.scene, source.obj), source.at(key.frame) as private:
-                render(private, folder / key.image)
+        take(key.frame, folder / key.image)
         write_thumbnail(folder / key.image, folder / job.THUMBNAILS_FOLDER / job.picture_name(key.frame))
         report(done, total)
     for done, guide in enumerate(steering, len(keys) + 1):
         png.write(folder / guide.image, _guide_picture(source, guide.frame))
         report(done, total)
+
+
+def _camera_for(source: _Source) -> Callable[[int, Path], None]:
+    """Return what writes the picture that is seen at a frame: rendered, or painted where OpenGL does not work."""
+    reason = why_no_opengl()
+    if reason and source.whole_scene:
+        _refuse_what_is_not_grease_pencil(source.scene, reason)
+
+    def painted(frame: int, path: Path) -> None:
+        png.write(path, _painted(source, frame))
+
+    def rendered(frame: int, path: Path) -> None:
+        with as_drawn(source.scene, source.obj), source.at(frame) as private:
+            render(private, path)
+
+    return painted if reason else rendered
+
+
+def write_shot(
+    scene: bpy.types.Scene,
+    obj: bpy.types.Object,
+    folder: Path,
+    *,
+    capture: CaptureSettings,
+    report: Callable[[int, int], None] = _ignore,
+) -> int:
+    """Write every frame that the scene plays as a numbered picture, its frame rate in fps.txt; return how many.
+
+    What training datasets are cut from. folder: is made; must not exist or be empty. Errors and report as for
+    `write_job`; after one, what was written is removed again.
+    """
+    _refuse_what_is_not_seen(scene, obj)
+    _refuse_without_camera(scene)
+    size = picture_size(scene, capture.width)
+    refuse_while_rendering()
+    frames = range(scene.frame_start, scene.frame_end + 1)
+    with _new_folder(folder):
+        take = _camera_for(_Source(scene, obj, size, capture.whole_scene))
+        for done, frame in enumerate(frames, 1):
+            take(frame, folder / f"{done:05d}.png")
+            report(done, len(frames))
+        (folder / "fps.txt").write_text(f"{scene.render.fps / scene.render.fps_base:g}\n", encoding="ascii")
+    return len(frames)
 
 
 def _refuse_what_is_not_grease_pencil(scene: bpy.types.Scene, reason: str) -> None:
@@ -268,11 +305,10 @@ def _evaluated(private: bpy.types.Scene) -> bpy.types.Depsgraph:
 
 
 @contextmanager
-def _new_folder(folder: Path) -> Iterator[None]:
-    """Make `folder` with the folders for pictures; whatever is in it is removed again when the block fails."""
+def _new_folder(folder: Path, *inside: str) -> Iterator[None]:
+    """Make `folder` with folders `inside` it; all pictures in them are removed again when the block fails."""
     made: list[Path] = []
     try:
-        inside = (job.KEYS_FOLDER, job.GUIDES_FOLDER, job.THUMBNAILS_FOLDER)
         for path in (*reversed(folder.parents), folder, *(folder / name for name in inside)):
             if path == folder and path.exists() and any(path.iterdir()):
                 raise UserError(
@@ -295,7 +331,7 @@ def _remove(folder: Path, made: list[Path]) -> None:
     """Remove the pictures and the folders that were made; a folder that holds anything else stays."""
     for path in reversed(made):
         with suppress(OSError):
-            if path.parent == folder:
+            if folder in (path, path.parent):
                 for picture in path.glob("*.png"):
                     picture.unlink()
             path.rmdir()

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ...errors import UserError
+from ...film import open_film
 
 Pixels = NDArray[np.uint8]
 
 FILMS = {".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".gif"}
-PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
+PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".tga"}
 BLENDER_FILES = {".blend"}
 CAPTION_FILE = "caption.txt"
 #: In a folder of pictures: how many of them make a second.
 FPS_FILE = "fps.txt"
-#: What numbered pictures are played at where nothing says it.
-USUAL_FPS = 24.0
+#: Errors that concern the machine rather than one source.
+_NOT_THE_SOURCE = {"film-needs-av"}
 
 
 class Kind(StrEnum):
@@ -83,75 +84,66 @@ def find_sources(folder: Path) -> list[Source]:
 
 @dataclass(frozen=True)
 class Reel:
-    """A source's frames, read one after the other, and its frame rate."""
+    """A source's frames, (height, width, 3) RGB over white, one after the other; fps: how many make a second."""
 
     fps: float
     frames: Iterator[Pixels]
 
 
 def open_source(source: Source, blender: str) -> Reel:
-    """Open a source; its frames are (height, width, 3) RGB.
+    """Open a source.
 
     blender: the command that starts Blender, for .blend files only. Raises UnreadableSourceError here or while
-    frames are read; those before are good.
+    frames are read; those before are good. Raises UserError for what concerns all sources of its kind.
     """
-    match source.kind:
-        case Kind.FILM:
-            return _open_film(source.path)
-        case Kind.PICTURES:
-            return Reel(_fps_of(source.path), _read_pictures(_in_order(source.path)))
-        case Kind.BLENDER:
-            return _open_blender_file(source.path, blender)
-
-
-def _open_film(path: Path) -> Reel:
-    import av
-
-    try:
-        container = av.open(str(path))
-        if not container.streams.video:
-            container.close()
-            raise UnreadableSourceError("it has no pictures")
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        fps = float(stream.average_rate or USUAL_FPS)
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise UnreadableSourceError(_reason(error)) from error
+    if source.kind is Kind.BLENDER:
+        return _open_blender_file(source.path, blender)
+    with _of_this_source():
+        film = open_film(source.path, _fps_of(source.path) if source.kind is Kind.PICTURES else None)
 
     def read() -> Iterator[Pixels]:
-        try:
-            with container:
-                for frame in container.decode(stream):
-                    if frame.is_corrupt:
-                        raise UnreadableSourceError("its pictures are damaged from here on")
-                    yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-        except (av.FFmpegError, OSError, ValueError) as error:
-            raise UnreadableSourceError(_reason(error)) from error
+        count = 0
+        with _of_this_source():
+            for count, frame in enumerate(film.frames(), start=1):  # noqa: B007 - counted for what follows
+                yield _on_white(frame)
+        # A file that was cut off ends early without a word.
+        if count < 0.95 * film.count:
+            raise UnreadableSourceError(f"it breaks off after {count} of {film.count} frames")
 
-    return Reel(fps, read())
-
-
-def _in_order(folder: Path) -> list[Path]:
-    """Return a folder's pictures, numbers in their names sorted as numbers."""
-    pictures = [path for path in folder.iterdir() if path.suffix.lower() in PICTURES]
-    return sorted(
-        pictures, key=lambda path: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
-    )
+    return Reel(float(film.rate), read())
 
 
-def _read_pictures(paths: list[Path]) -> Iterator[Pixels]:
-    size: tuple[int, int] | None = None
-    for path in paths:
-        try:
-            with Image.open(path) as image:
-                rgba = image.convert("RGBA")
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
-            raise UnreadableSourceError(f"“{path.name}”: {_reason(error)}") from error
-        if size is not None and rgba.size != size:
-            raise UnreadableSourceError(f"“{path.name}” has another size than the pictures before it")
-        size = rgba.size
-        paper = Image.new("RGBA", rgba.size, "white")
-        yield np.asarray(Image.alpha_composite(paper, rgba).convert("RGB"))
+@contextmanager
+def _of_this_source() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        if error.code in _NOT_THE_SOURCE:
+            raise
+        raise UnreadableSourceError(error.sentence.rstrip(".")) from error
+    except OSError as error:
+        raise UnreadableSourceError(str(error.strerror or error)) from error
+
+
+def _on_white(frame: Pixels) -> Pixels:
+    """(height, width, 4) straight RGBA -> (height, width, 3)."""
+    alpha = frame[..., 3:].astype(np.uint16)
+    if alpha.min() == 255:
+        return np.ascontiguousarray(frame[..., :3])
+    return ((frame[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def _fps_of(folder: Path) -> Fraction | None:
+    """Return what the folder's own file says, or None."""
+    try:
+        fps = Fraction((folder / FPS_FILE).read_text(encoding="ascii").strip())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, ZeroDivisionError) as error:
+        raise UnreadableSourceError(f"{FPS_FILE} holds no number of pictures a second") from error
+    if not 0 < fps <= 1000:
+        raise UnreadableSourceError(f"{FPS_FILE} holds {fps}, which is no number of pictures a second")
+    return fps
 
 
 def _open_blender_file(path: Path, blender: str) -> Reel:
@@ -172,26 +164,10 @@ def _open_blender_file(path: Path, blender: str) -> Reel:
         place.cleanup()
         said = [line for line in done.stderr.splitlines() if line.strip()]
         raise UnreadableSourceError(said[-1] if said else f"Blender ended with exit code {done.returncode}")
+    reel = open_source(Source(folder, path.name, Kind.PICTURES), blender)
 
     def read() -> Iterator[Pixels]:
         with place:
-            yield from _read_pictures(_in_order(folder))
+            yield from reel.frames
 
-    return Reel(_fps_of(folder), read())
-
-
-def _fps_of(folder: Path) -> float:
-    try:
-        fps = float((folder / FPS_FILE).read_text(encoding="ascii"))
-    except FileNotFoundError:
-        return USUAL_FPS
-    except (OSError, ValueError) as error:
-        raise UnreadableSourceError(f"{FPS_FILE} holds no number of pictures a second") from error
-    if not 0 < fps < 1000:
-        raise UnreadableSourceError(f"{FPS_FILE} holds {fps:g}, which is no number of pictures a second")
-    return fps
-
-
-def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(text).splitlines()[0]
+    return Reel(reel.fps, read())
