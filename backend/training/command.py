@@ -77,7 +77,8 @@ def _build(options: argparse.Namespace) -> int:
             "--shortest must be at least 2, and --held-out at least 0 and below 1.",
             "Leave them out for what is usual.",
         )
-    wanted = Wanted(*options.size, shortest=options.shortest, held_out=options.held_out, blender=options.blender)
+    width, height = options.size
+    wanted = Wanted(width, height, options.shortest, options.held_out, options.blender)
 
     def report(done: int, of: int, name: str) -> None:
         print(f"{done}/{of} {name}", file=sys.stderr)

@@ -36,13 +36,13 @@ def drop_conditions(draws: Draws, batch: int, probability: float) -> Dropped:
 class Latents:
     """Clips' latents, scaled, sampled anew from their distribution every time.
 
-    The distributions are kept in memory as half-precision numbers after the first time, up to `most` windows: the
+    The distributions are kept in memory as half-precision numbers after the first time, up to `most_bytes`: the
     encoder never changes, and is a good part of the time of a small model.
     """
 
-    def __init__(self, model: ToonCrafter, most: int = 20_000) -> None:
+    def __init__(self, model: ToonCrafter, most_bytes: int = 2**29) -> None:
         self._autoencoder = model.autoencoder
-        self._most = most
+        self._bytes_left = most_bytes
         self._known: dict[tuple[int, int, int], tuple[Tensor, Tensor]] = {}
 
     @torch.no_grad()
@@ -59,8 +59,10 @@ class Latents:
         posterior, _ = self._autoencoder.encode(pictures)
         deviation = torch.exp(0.5 * posterior.log_variance.clamp(-30, 20))
         known = posterior.mean.to("cpu", torch.float16), deviation.to("cpu", torch.float16)
-        if len(self._known) < self._most:
+        size = sum(part.numel() * part.element_size() for part in known)
+        if size <= self._bytes_left:
             self._known[key] = known
+            self._bytes_left -= size
         return known
 
 

@@ -89,7 +89,8 @@ class TrainingConfiguration:
     dataset: a folder made by `tooncrafter dataset build`. model: our own file of weights to start from; None to
     start from nothing with the sizes of the YAML file `variant`. sketch_encoder: weights to start the sketch
     encoder from; None to start it as a copy of the U-Net's encoder. out: folder of the run. strides: 1 to this many
-    frames from one training frame to the next. condition_dropout: see `condition_dropout.Dropout`.
+    frames from one training frame to the next. workers: processes that read pictures ahead, 0 for none.
+    condition_dropout: see `conditioning.drop_conditions`.
     """
 
     dataset: str
@@ -99,6 +100,7 @@ class TrainingConfiguration:
     sketch_encoder: str | None = None
     seed: int = 0
     strides: int = 6
+    workers: int = 2
     condition_dropout: float = 0.05
     optimisation: Optimisation = field(default_factory=Optimisation)
     reporting: Reporting = field(default_factory=Reporting)

@@ -172,7 +172,13 @@ class Training:
         )
         per_step = options.batch * options.accumulation * self._accelerator.num_processes
         rest = range(self._step * per_step, options.steps * per_step)
-        loader = DataLoader(windows, batch_size=options.batch, sampler=rest, collate_fn=collate)
+        loader = DataLoader(
+            windows,
+            batch_size=options.batch,
+            sampler=rest,
+            collate_fn=collate,
+            num_workers=configuration.workers,
+        )
         return _on_device(self._accelerator.prepare_data_loader(loader, device_placement=False), self._accelerator)
 
     def _held_out(self) -> Batch:

@@ -95,6 +95,7 @@ def told(dataset: Path, model: Path, out: Path, *, steps: int = 3, **optimisatio
         out=str(out),
         seed=5,
         strides=2,
+        workers=0,
         optimisation=replace(usual, **optimisation),  # type: ignore[arg-type]
         reporting=Reporting(log_every=1, save_every=2, sample_every=100, held_out_clips=1),
         decoder=DecoderLoss(adversarial_from=1, critic_channels=8),

@@ -116,7 +116,7 @@ def test_a_model_can_begin_from_nothing(dataset: Path, tmp_path: Path, stage: st
 
 
 def test_a_lora_is_small_and_its_strength_counts(model: Path, dataset: Path, tmp_path: Path) -> None:
-    told = small.told(dataset, model, tmp_path / "run", learning_rate=1e-2)
+    told = small.told(dataset, model, tmp_path / "run", learning_rate=1e-2, precision="bf16")
     told.lora = Lora(rank=2)
     (path,), said = run("rectify", told)
     assert "trained  low-rank changes (rank 2)" in said
