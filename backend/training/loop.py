@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import DataLoaderConfiguration, DistributedDataParallelKwargs
 from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
@@ -51,6 +52,7 @@ class Training:
         self._configuration, self._say = configuration, say
         self._options = configuration.optimisation
         self._out = Path(configuration.out)
+        AcceleratorState._reset_state()  # accelerate remembers the precision of a run before this one
         self._accelerator = Accelerator(
             mixed_precision=self._options.precision,
             gradient_accumulation_steps=self._options.accumulation,
