@@ -27,6 +27,7 @@ from .errors import Cancelled, UserError
 from .job import Easing, Settings
 from .smooth_command import add_smooth_command
 from .training.command import add_training_commands
+from .web_command import add_web_command
 from .weights_command import add_weights_command
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_engine_options(add_smooth_command(commands))
     _add_engine_options(add_colour_command(commands))
+    _add_engine_options(add_web_command(commands))
 
     trace = commands.add_parser("trace", help="turn a job's drawings into strokes", allow_abbrev=False)
     trace.add_argument("folder", type=Path, metavar="JOBDIR")

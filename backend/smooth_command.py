@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 
 from tqdm import tqdm
@@ -50,6 +51,12 @@ def add_smooth_command(commands: argparse._SubParsersAction[argparse.ArgumentPar
 
 
 def _smooth(options: argparse.Namespace) -> int:
+    if missing := [package for package in ("av", "scenedetect") if find_spec(package) is None]:
+        raise UserError(
+            "film-missing",
+            f"Smoothing films needs packages that are not installed: {', '.join(missing)}.",
+            "Install them in the drawing environment: pip install 'tooncrafter-blender[film]'",
+        )
     from .smoothing import SmoothRequest, smooth
 
     rate, factor = _rate(options.fps)
