@@ -37,16 +37,12 @@ _ASKED = (
 )
 
 
-class KeyPicture(gr.Image):
+def _key_picture(label: str) -> gr.Image:
     """A picture by drop, paste or choice, whose file reaches us unopened: our own checks come first."""
-
-    def preprocess(self, payload: Any) -> str | None:
-        """Return the uploaded file's path."""
-        return None if payload is None else str(payload.path)
-
-    def get_block_name(self) -> str:
-        """Let the browser show it as the picture that it is."""
-        return "image"
+    picture = gr.Image(label=label, sources=["upload", "clipboard"], type="filepath", height=260)
+    # A class of its own would make Gradio write a file beside this one.
+    picture.preprocess = lambda payload: None if payload is None else str(payload.path)
+    return picture
 
 
 def build(sessions: Sessions) -> gr.Blocks:
@@ -54,8 +50,8 @@ def build(sessions: Sessions) -> gr.Blocks:
     with gr.Blocks(title="In-betweens", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         gr.Markdown("# In-betweens\nTwo pictures in, the drawings between them out.")
         with gr.Row():
-            start = KeyPicture(label="First key", sources=["upload", "clipboard"], type="filepath", height=260)
-            end = KeyPicture(label="Second key", sources=["upload", "clipboard"], type="filepath", height=260)
+            start = _key_picture("First key")
+            end = _key_picture("Second key")
         with gr.Row():
             with gr.Column():
                 count = gr.Slider(1, MOST_INBETWEENS, 7, step=1, label="In-betweens")

@@ -36,6 +36,7 @@ def test_the_addon_needs_nothing_that_blender_does_not_bring() -> None:
         "bl_operators",
         "bl_ui",
         "gpu",
+        "rna_keymap_ui",
         "bpy_extras",
     }
     assert {
