@@ -39,7 +39,7 @@ _ASKED = (
 
 def _key_picture(label: str) -> gr.Image:
     """A picture by drop, paste or choice, whose file reaches us unopened: our own checks come first."""
-    picture = gr.Image(label=label, sources=["upload", "clipboard"], type="filepath", height=260)
+    picture = gr.Image(label=label, sources=["upload", "clipboard"], type="filepath", image_mode=None, height=260)
     # A class of its own would make Gradio write a file beside this one.
     picture.preprocess = lambda payload: None if payload is None else str(payload.path)
     return picture
