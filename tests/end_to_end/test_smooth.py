@@ -38,8 +38,8 @@ def movie(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two shots on twos, less than half a second each, with a tone."""
     place = tmp_path_factory.mktemp("movie")
     frames = [
-        *film((0, 2), (6, 2), (13, 2), (20, 2), (27, 4), seed=1),
-        *film((0, 2), (8, 2), (16, 2), (24, 2), seed=2),
+        *film((0, 2), (6, 2), (13, 2), (20, 4), seed=1),
+        *film((0, 2), (8, 2), (16, 2), seed=2),
     ]
     silent = place / "silent.mp4"
     write_movie(silent, frames, RATE, (240, 160))

@@ -15,6 +15,7 @@ from .composing import compose
 from .crumbs import Specks, count_specks, without_crumbs
 from .flow import FlowMotion
 from .layers import LayeredMotion
+from .self_check import COMES_APART
 from .solving import solve
 from .view import Source
 
@@ -38,6 +39,7 @@ class Between:
 
     method: "hold" (they are equal), "cross-fade" (nothing to follow), "regions" or "flow".
     box: rows and columns outside which both pictures are the same at all times.
+    disagreement: how much the keys, brought to the same moment, differ from each other (0..1); see `self_check`.
     """
 
     start: Premultiplied
@@ -49,6 +51,12 @@ class Between:
     opaque: bool
     specks: Specks | None
     arc: Arc = STRAIGHT
+    disagreement: float = 0.0
+
+    @property
+    def comes_apart(self) -> bool:
+        """Whether neither regions nor flow bring a clear drawing from one key to the other in one piece."""
+        return not self.opaque and self.method == "flow" and self.disagreement > COMES_APART
 
     def draw(self, time: float) -> Premultiplied:
         """Return the whole picture at `time` (0..1)."""
@@ -99,7 +107,7 @@ def find_between(
     a, b = (_shrunk(np.ascontiguousarray(key[box]), scale) for key in (start, end))
     still = opaque and box != whole
     canvas_shape = max(1, round(height * scale)), max(1, round(width * scale))
-    method, motions = solve(
+    method, motions, disagreement = solve(
         a, b, opaque=opaque, still_backdrop=still, canvas_shape=canvas_shape, prefer_regions=prefer_regions
     )
     size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
@@ -108,7 +116,7 @@ def find_between(
     sources = tuple(
         motion.source(np.ascontiguousarray(key[box])) for motion, key in zip(sized, (start, end), strict=True)
     )
-    return Between(start, end, method, box, sized, sources, opaque, specks, arc)
+    return Between(start, end, method, box, sized, sources, opaque, specks, arc, disagreement)
 
 
 def _bands(height: int, width: int, halo: int) -> Iterator[tuple[slice, slice]]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 #: A guide with a smaller share of line pixels than this is empty.
 LEAST_LINES = 0.0008
+_COMES_APART = "With this guide the drawing would come apart on its way, so the picture is drawn without it."
 #: From this strength on, guides are followed all the way.
 FULL_STRENGTH = 0.5
 
@@ -67,18 +68,36 @@ def follow_guides(
                 )
                 continue
             keys.append((time, key))
-    if len(keys) == 1:
-        return [Stretch(0.0, 1.0, whole)]
     keys.append((1.0, end))
     understood = whole.opaque and whole.method == "regions"
-    way = [waypoint(time, key) if settings.arcs else None for time, key in keys]
-    along = [beyond[0], *way, beyond[1]]
-    return [
-        Stretch(
-            t0, t1, find_between(a, b, prefer_regions=understood, arc=arc_between(*along[index : index + 4]))
-        )
-        for index, ((t0, a), (t1, b)) in enumerate(pairwise(keys))
-    ]  # fmt: skip
+
+    def solved(keys: list[tuple[float, Premultiplied]]) -> list[Stretch]:
+        if len(keys) == 2:
+            return [Stretch(0.0, 1.0, whole)]
+        way = [waypoint(time, key) if settings.arcs else None for time, key in keys]
+        along = [beyond[0], *way, beyond[1]]
+        return [
+            Stretch(
+                t0, t1, find_between(a, b, prefer_regions=understood, arc=arc_between(*along[index : index + 4]))
+            )
+            for index, ((t0, a), (t1, b)) in enumerate(pairwise(keys))
+        ]  # fmt: skip
+
+    stretches = solved(keys)
+    while len(keys) > 2 and (torn := _torn(stretches, whole)) is not None:
+        dropped = next(time for time in (torn.start, torn.end) if 0 < time < 1)
+        report.warn(_COMES_APART, time=dropped)
+        keys = [(time, key) for time, key in keys if time != dropped]
+        stretches = solved(keys)
+    return stretches
+
+
+def _torn(stretches: list[Stretch], whole: Between) -> Stretch | None:
+    """Return the stretch in which the drawing comes apart worst, unless it does so without any guide."""
+    if whole.comes_apart:
+        return None
+    torn = [stretch for stretch in stretches if stretch.between.comes_apart]
+    return max(torn, key=lambda stretch: stretch.between.disagreement, default=None)
 
 
 def _beyond(interval: Interval, shape: tuple[int, ...]) -> tuple[Waypoint | None, Waypoint | None]:

@@ -18,6 +18,8 @@ HALF_OF_FLOW = 0.5
 #: Transparent pictures: regions must disagree less than this share of what flow does; parts that slide apart along
 #: all their borders, as cloth cut to pieces would, count twice.
 BETTER_THAN_FLOW = 0.9
+#: From this on a clear drawing is torn to pieces on its way.
+COMES_APART = 0.45
 
 
 def opaque_disagreement(a: Premultiplied, b: Premultiplied, motions: tuple[Motion, Motion]) -> float:

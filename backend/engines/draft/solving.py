@@ -150,21 +150,25 @@ def solve_flow(a: Premultiplied, b: Premultiplied, opaque: bool) -> tuple[FlowMo
 def solve(
     a: Premultiplied, b: Premultiplied, *, opaque: bool, still_backdrop: bool, canvas_shape: tuple[int, int],
     prefer_regions: bool,
-) -> tuple[str, tuple[LayeredMotion | FlowMotion, LayeredMotion | FlowMotion]]:  # fmt: skip
-    """Return the better of both solutions and its name, "regions" or "flow"."""
+) -> tuple[str, tuple[LayeredMotion | FlowMotion, LayeredMotion | FlowMotion], float]:  # fmt: skip
+    """Return the name of the better of both solutions ("regions" or "flow"), itself, and how far its keys disagree.
+
+    The disagreement (0..1) of an opaque picture that is known to be understood is not measured; it is 0 then.
+    """
     by_regions, slip = solve_regions(
         a, b, opaque=opaque, still_backdrop=still_backdrop, canvas_shape=canvas_shape, size=a.shape[:2]
     )
     if prefer_regions:
-        return "regions", by_regions
+        return "regions", by_regions, 0.0
     ours = opaque_disagreement(a, b, by_regions) if opaque else 0.0
     if opaque and ours <= MOST_DISAGREEMENT:
-        return "regions", by_regions
+        return "regions", by_regions, ours
     by_flow = solve_flow(a, b, opaque)
     if opaque:
-        understood = ours <= MOST_DISAGREEMENT_IF_FLOW_FAILS
-        understood = understood and ours < HALF_OF_FLOW * opaque_disagreement(a, b, by_flow)
+        theirs = opaque_disagreement(a, b, by_flow)
+        understood = ours <= MOST_DISAGREEMENT_IF_FLOW_FAILS and ours < HALF_OF_FLOW * theirs
     else:
         theirs = transparent_disagreement(a, b, by_flow)
-        understood = transparent_disagreement(a, b, by_regions) * (1 + slip) < BETTER_THAN_FLOW * theirs
-    return ("regions", by_regions) if understood else ("flow", by_flow)
+        ours = transparent_disagreement(a, b, by_regions)
+        understood = ours * (1 + slip) < BETTER_THAN_FLOW * theirs
+    return ("regions", by_regions, ours) if understood else ("flow", by_flow, theirs)
