@@ -75,3 +75,24 @@ def test_a_picture_drawn_in_bands_is_the_picture_drawn_at_once(monkeypatch: pyte
     whole = find_between(start, end).draw(0.4)
     monkeypatch.setattr(between, "BAND_PIXELS", 4000)
     np.testing.assert_array_equal(find_between(start, end).draw(0.4), whole)
+
+
+def creature(x: float, y: float, wide: float, tall: float) -> np.ndarray:
+    """A squashed or stretched ball with two eyes that keep their form."""
+    eyes: Points = [((x + side * 0.34 * wide, y - 0.22 * tall), (8, 12), EYE) for side in (-1, 1)]
+    return drawn([((x, y), (wide, tall), SKIN), *eyes])
+
+
+def test_a_squashed_ball_stretches_instead_of_turning_on_its_side() -> None:
+    middle = find_between(creature(90, 160, 62, 42), creature(220, 90, 46, 64)).draw(0.5)
+    rows, columns = np.nonzero(middle[..., 3] > 128)
+    leaning = np.corrcoef(rows, columns)[0, 1]
+    assert abs(leaning) < 0.08, "half turned it would lean"
+
+
+def test_no_ground_shows_through_where_eyes_slide_over_a_face_that_stretches() -> None:
+    solution = find_between(creature(90, 160, 62, 42), creature(220, 90, 46, 64))
+    for time in (0.25, 0.5, 0.75):
+        clear = (solution.draw(time)[..., 3] < 64).astype(np.uint8)
+        _, _, pieces, _ = cv2.connectedComponentsWithStats(clear)
+        assert (pieces[1:, cv2.CC_STAT_AREA] > 3).sum() == 1, "only the ground around"

@@ -16,6 +16,13 @@ from .view import nearest_true
 _SMALL_ISLAND = 0.1
 #: Holes smaller than this many pixels of a picture with 320 rows may be pinholes.
 _SMALL_HOLE = 40.0
+#: In a drawing with outlines, holes up to so many times larger are tears when less than this of their rim is ink.
+_LARGE_HOLE = 12.0
+_INKED_RIM = 0.5
+#: A drawing has outlines when so much of its silhouette is darker than this (of 255).
+_OUTLINED = 0.7
+_INK = 90
+_RIM_PIXELS = 5
 _DRAWN = 64
 _BRIDGE = 3
 #: Bridging makes a speck at most this many times larger. Holes are filled from so many pixels around.
@@ -28,6 +35,7 @@ class Specks:
     """How many small islands and holes the keys have, at most, and what counts as small, in pixels.
 
     bridge: holes less than this many pixels apart, and apart from open ground, are one.
+    outlined: whether the keys' silhouettes are ink, so that a hole without ink around it is a tear.
     """
 
     islands: int
@@ -35,6 +43,7 @@ class Specks:
     island_pixels: int
     hole_pixels: int
     bridge: int
+    outlined: bool
 
 
 def count_specks(start: Premultiplied, end: Premultiplied, *, rigid: bool) -> Specks:
@@ -49,7 +58,15 @@ def count_specks(start: Premultiplied, end: Premultiplied, *, rigid: bool) -> Sp
     hole_pixels = int(_SMALL_HOLE * (start.shape[0] / 320) ** 2) + 1
     islands = max(len(_small(alpha > _DRAWN, island_pixels)[1]) for alpha in alphas)
     holes = max(len(_small(alpha <= _DRAWN, hole_pixels, bridge)[1]) for alpha in alphas)
-    return Specks(islands, holes, island_pixels, hole_pixels, bridge)
+    outlined = all(_inked(key, alpha > _DRAWN) > _OUTLINED for key, alpha in zip((start, end), alphas, strict=True))
+    return Specks(islands, holes, island_pixels, hole_pixels, bridge, outlined)
+
+
+def _inked(pixels: Premultiplied, drawn: NDArray[Any]) -> float:
+    """Return the share of ink along the inner side of a border of what is drawn."""
+    core = cv2.erode(drawn.astype(np.uint8), np.ones((_RIM_PIXELS, _RIM_PIXELS), np.uint8)) > 0
+    rim = drawn & ~core
+    return float((pixels[..., :3].max(axis=-1)[rim] < _INK).mean()) if rim.any() else 0.0
 
 
 def without_crumbs(pixels: Premultiplied, allowed: Specks) -> Premultiplied:
@@ -67,7 +84,10 @@ def without_crumbs(pixels: Premultiplied, allowed: Specks) -> Premultiplied:
         around = cv2.dilate(crumbs, np.ones((3, 3), np.uint8)) > 0
         inside[around & ~((pieces > 0) & (crumbs == 0))] = 0
     pieces, holes, boxes = _small(alpha <= _DRAWN, allowed.hole_pixels, allowed.bridge)
-    for hole in holes[: max(0, len(holes) - allowed.holes)]:
+    torn = list(holes[: max(0, len(holes) - allowed.holes)])
+    if allowed.outlined:
+        torn += _tears(inside, pieces, boxes, allowed, set(torn))
+    for hole in torn:
         left, top, across, down = boxes[hole][:4]
         box = np.s_[max(top - _AROUND, 0) : top + down + _AROUND, max(left - _AROUND, 0) : left + across + _AROUND]
         filled = cv2.dilate((pieces[box] == hole).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
@@ -76,6 +96,25 @@ def without_crumbs(pixels: Premultiplied, allowed: Specks) -> Premultiplied:
             patch = inside[box]
             patch[filled] = patch[nearest[0][filled], nearest[1][filled]]
     return out
+
+
+def _tears(
+    inside: Premultiplied, pieces: NDArray[Any], boxes: NDArray[Any], allowed: Specks, known: set[int]
+) -> list[int]:
+    """Return the larger holes that no ink surrounds; a pocket between two limbs has their outlines around it."""
+    found = []
+    sizes = boxes[:, cv2.CC_STAT_AREA]
+    for hole in np.flatnonzero((sizes > 0) & (sizes <= _LARGE_HOLE * allowed.hole_pixels)):
+        left, top, across, down = boxes[hole][:4]
+        box = np.s_[max(top - _AROUND, 0) : top + down + _AROUND, max(left - _AROUND, 0) : left + across + _AROUND]
+        clear = pieces[box] == hole
+        if hole == 0 or int(hole) in known or not clear.any():
+            continue
+        near = cv2.dilate(clear.astype(np.uint8), np.ones((_RIM_PIXELS, _RIM_PIXELS), np.uint8)) > 0
+        rim = near & ~clear & (inside[box][..., 3] > _DRAWN)
+        if rim.any() and (inside[box][..., :3].max(axis=-1)[rim] < _INK).mean() < _INKED_RIM:
+            found.append(int(hole))
+    return found
 
 
 def _small(mask: NDArray[Any], largest: int, bridge: int = 1) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

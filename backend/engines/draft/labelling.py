@@ -33,6 +33,8 @@ _CAMERA_GOOD = 0.06
 _EXPLAINED = 0.25
 #: What landing on clear ground costs, beyond looking different.
 _NOTHING = 0.3
+#: What turning costs, per radian: a squashed ball that stretches looks inside as one that turns on its side does.
+_TURNING = 0.06
 #: What a change of shape costs, per unit of the logarithm of its proportions.
 _RESHAPING = 0.15
 #: A region that matches nowhere better than this (mean mismatch) has no counterpart, and how much it still says.
@@ -232,7 +234,7 @@ def _region_costs(
         costs[:, index] = np.bincount(flat, cost.ravel(), minlength=count + 1)[1:]
     if not side.opaque:  # what the other key does not show says nothing of its motion: it goes with its neighbours
         costs[costs.min(axis=1) > _ORPHANED * area] *= _ORPHAN_SAYS
-    reluctance = np.array([0.01 + 0.02 * abs(angle(motion)) + _reshaping(motion) for motion in side.motions])
+    reluctance = np.array([0.01 + _TURNING * abs(angle(motion)) + _reshaping(motion) for motion in side.motions])
     reluctance[0] -= 0.01
     costs += reluctance * area[:, None]
     if side.opaque:
