@@ -108,7 +108,7 @@ def test_a_file_that_cannot_be_saved_is_a_sentence_and_the_old_one_is_as_it_was(
 ) -> None:
     file = disk / "shot.blend"
     before = file.read_bytes()
-    for layer in range(200):  # so that it no longer fits into what is left
+    for layer in range(60):  # so that it no longer fits into what is left
         saved.collection.objects.link(bpy.data.objects.new(f"more {layer}", bpy.data.meshes.new(f"mesh {layer}")))
     filler = fill(disk, 0)
     with pytest.raises(commands.UserError) as refusal:
