@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -18,7 +19,7 @@ def write_examples(folder: Path) -> list[tuple[Path, Path]]:
     for name, draw in (("ball", _ball), ("plant", _plant)):
         paths = folder / f"{name}_1.png", folder / f"{name}_2.png"
         for path, time in zip(paths, (0.0, 1.0), strict=True):
-            _picture(lambda pen, draw=draw, time=time: draw(pen, time)).save(path)
+            _picture(partial(draw, time=time)).save(path)
         pairs.append(paths)
     return pairs
 

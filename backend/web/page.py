@@ -41,12 +41,14 @@ def _key_picture(label: str) -> gr.Image:
     """A picture by drop, paste or choice, whose file reaches us unopened: our own checks come first."""
     picture = gr.Image(label=label, sources=["upload", "clipboard"], type="filepath", image_mode=None, height=260)
     # A class of its own would make Gradio write a file beside this one.
-    picture.preprocess = lambda payload: None if payload is None else str(payload.path)
+    unopened: Any = lambda payload: None if payload is None else str(payload.path)  # noqa: E731
+    setattr(picture, "preprocess", unopened)  # noqa: B010 - types forbid to assign a method
     return picture
 
 
 def build(sessions: Sessions) -> gr.Blocks:
     """Return the page."""
+    page: gr.Blocks
     with gr.Blocks(title="In-betweens", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         gr.Markdown("# In-betweens\nTwo pictures in, the drawings between them out.")
         with gr.Row():
