@@ -171,5 +171,5 @@ def test_control_c_cancels_with_exit_code_130(tmp_path: Path) -> None:
 def test_the_doctor_tells_what_works_without_personal_paths() -> None:
     done = tooncrafter("doctor")
     assert done.returncode == 0
-    assert "engine draft              ok" in done.stdout
+    assert "ok  engine draft" in done.stdout
     assert str(Path.home()) not in done.stdout
