@@ -129,7 +129,7 @@ def _install(half: Path, log: int) -> None:
     if shutil.which("debootstrap") is None:
         run("apt-get", "update", "-q")
         run("apt-get", "install", "-y", "-q", "--no-install-recommends", "debootstrap")
-    run("debootstrap", "--variant=minbase", SUITE, half, _mirror())
+    run("debootstrap", "--variant=minbase", SUITE, half, *_mirror())
     # What this system needs to reach its packages, the folder needs as well.
     with contextlib.suppress(OSError):
         shutil.copy("/etc/resolv.conf", half / "etc")
@@ -140,8 +140,8 @@ def _install(half: Path, log: int) -> None:
     run(*entered(half, [], ["blender", "--background", "--factory-startup", "--version"], Path("/")))
 
 
-def _mirror() -> str:
-    """Return where this system gets its own packages from."""
+def _mirror() -> list[str]:
+    """Return where this system gets its own packages from; nothing when it does not say: the tool knows one then."""
     sources = Path("/etc/apt")
     for file in (
         *sources.glob("sources.list.d/*.sources"),
@@ -151,8 +151,8 @@ def _mirror() -> str:
         text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
         for match in re.finditer(r"^(?:URIs:|deb(?:\s+\[[^\]]*\])?)\s+(\S+)", text, re.MULTILINE):
             if "security" not in match[1]:
-                return match[1]
-    return "http://deb.debian.org/debian"
+                return [match[1]]
+    return []
 
 
 def _outermost(paths: Sequence[Path]) -> list[Path]:
