@@ -141,7 +141,7 @@ def _install(half: Path, log: int) -> None:
 
 
 def _mirror() -> list[str]:
-    """Return where this system gets its own packages from; nothing when it does not say: the tool knows one then."""
+    """Return where this system gets its own packages from; nothing when it does not say it."""
     sources = Path("/etc/apt")
     for file in (
         *sources.glob("sources.list.d/*.sources"),
