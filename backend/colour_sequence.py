@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import re
 import shutil
@@ -29,6 +28,7 @@ from .job import (
 from .job import Picture as KeyPicture
 from .pictures import fit_picture, lines_picture, picture_size, read_guide, read_picture, write_picture
 from .run import Listen, run_job
+from .work_folder import work_beside
 
 if TYPE_CHECKING:
     from .engines import Picture
@@ -104,8 +104,7 @@ def colour_sequence(request: ColourRequest, plan: Plan, listen: Listen) -> list[
 
     Raises UserError and Cancelled; finished drawings stay.
     """
-    folder = request.out.with_name(f"{request.out.name}_work") / _stamp(request, plan)
-    try:
+    with work_beside(request.out, _stamp(request, plan)) as folder:
         if plan.wanted:
             _write_job(folder, request, plan)
             run_job(folder, listen)
@@ -115,16 +114,6 @@ def colour_sequence(request: ColourRequest, plan: Plan, listen: Listen) -> list[
                 write_picture(_output(request, drawing), _reference(plan, place))
             else:
                 shutil.copyfile(frame_path(folder, place + 1), _output(request, drawing))
-    except OSError as error:
-        raise UserError(
-            "output-not-writable",
-            f"“{request.out}” cannot be written: {error.strerror or error}. What is finished is kept.",
-            "Free some space or choose another place, then run the same again.",
-            bad_input=False,
-        ) from error
-    shutil.rmtree(folder, ignore_errors=True)
-    with contextlib.suppress(OSError):  # what another request is still working on stays
-        folder.parent.rmdir()
     return [_output(request, drawing) for drawing in plan.drawings]
 
 

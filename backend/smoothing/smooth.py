@@ -5,10 +5,8 @@ Everything that is finished lies on disk, whole or absent, so a run that was kil
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import shutil
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -25,6 +23,7 @@ from ..job import Settings, frame_path, picture_name
 from ..messages import Event, FrameReady, Notice
 from ..pictures import read_fingerprint, read_picture, write_picture
 from ..run import run_job
+from ..work_folder import work_beside
 from .camera import then, undone
 from .exposure_sheet import Shot, read_sheet
 from .keyed_jobs import KeyedJob, KeyWriter, plan_jobs
@@ -94,20 +93,8 @@ def smooth(request: SmoothRequest, watch: Watch, is_cancelled: Callable[[], bool
             f"A film of {float(film.rate):g} frames a second cannot be made into one of {float(rate):g}.",
         )
     work = _Work(request, film, rate, watch, is_cancelled)
-    try:
-        made = work.run()
-    except OSError as error:
-        raise UserError(
-            "output-not-writable",
-            f"“{request.out}” cannot be written: {error.strerror or error}. What is finished is kept.",
-            "Free some space or choose another place, then run the same again.",
-            bad_input=False,
-        ) from error
-    if not request.keep_work:
-        shutil.rmtree(work.place, ignore_errors=True)
-        with contextlib.suppress(OSError):  # what another request is still working on stays
-            work.place.parent.rmdir()
-    return made
+    with work_beside(request.out, work.stamp[:16], keep=request.keep_work) as place:
+        return work.run(place)
 
 
 class _Work:
@@ -119,21 +106,20 @@ class _Work:
         self._request, self._film, self._rate = request, film, rate
         self._watch, self._is_cancelled = watch, is_cancelled
         asked = [film.stamp, str(film.rate), str(rate), request.engine, asdict(request.settings)]
-        self._stamp = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-        #: Everything that only this request uses, beside the result so that it lies on the same disk.
-        self.place = request.out.with_name(f"{request.out.name}_work") / self._stamp[:16]
+        #: The same for the same request.
+        self.stamp = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
         self._clock = Clock.of(film.rate, rate)
         self._to_movie = request.out.suffix.lower() in MOVIE_ENDINGS
         if request.out.suffix[1:].isalpha() and not request.out.is_dir():  # a folder may be called v1.2
             check_movie_name(request.out)
 
-    def run(self) -> Smoothed:
-        """Do all that is not done yet."""
+    def run(self, place: Path) -> Smoothed:
+        """Do all that is not done yet. place: for what only this request uses."""
         self._refuse_replacing()
-        self.place.mkdir(parents=True, exist_ok=True)
-        shots = self._sheet()
+        place.mkdir(parents=True, exist_ok=True)
+        shots = self._sheet(place / "exposure_sheet.json")
         gaps = [gaps_of(shot, self._clock, self._film.rate) for shot in shots]
-        jobs = plan_jobs(self.place / "jobs", zip(shots, gaps, strict=True))
+        jobs = plan_jobs(place / "jobs", zip(shots, gaps, strict=True))
         self._write_keys(jobs)
         self._draw(jobs)
         count = self._clock.smooth_frames(shots[-1].first + shots[-1].frames)
@@ -158,11 +144,10 @@ class _Work:
 
     def _foreign_pictures(self, folder: Path) -> list[Path]:
         return [
-            path for path in sorted(folder.glob("*.png"))[:1] if not read_fingerprint(path).startswith(self._stamp)
+            path for path in sorted(folder.glob("*.png"))[:1] if not read_fingerprint(path).startswith(self.stamp)
         ]
 
-    def _sheet(self) -> list[Shot]:
-        path = self.place / "exposure_sheet.json"
+    def _sheet(self, path: Path) -> list[Shot]:
         shots = read_sheet_file(path)
         if shots is None:
             self._watch.stage("Reading the exposure sheet", self._film.count)
@@ -224,12 +209,12 @@ class _Work:
         finished = {
             number
             for number in range(count)
-            if (path := out / _name(number)).exists() and read_fingerprint(path) == f"{self._stamp}:{number}"
+            if (path := out / _name(number)).exists() and read_fingerprint(path) == f"{self.stamp}:{number}"
         }
         for number, frame in enumerate(self._looking(reel.frames(count, finished))):
             if number not in finished:
                 picture = frame.astype(np.float32) / np.float32(255)
-                write_picture(out / _name(number), picture, f"{self._stamp}:{number}")
+                write_picture(out / _name(number), picture, f"{self.stamp}:{number}")
         if self._film.sound:
             write_sound(out / "sound.mka", Sound(self._film.path))
 
