@@ -96,6 +96,13 @@ def fit_similarity(start: Points, end: Points, weights: NDArray[Any] | None = No
     return about(scale * rotation(math.atan2(sine, cosine)), start_mean, end_mean)
 
 
+def fit_rigid(start: Points, end: Points, weights: NDArray[Any]) -> Affine:
+    """Return the rotation and move that takes `start` closest to `end` (weighted least squares)."""
+    turn = rotation(angle(fit_similarity(start, end, weights)))
+    share = weights / weights.sum()
+    return about(turn, share @ start, share @ end)
+
+
 def fit_affine(start: Points, end: Points, weights: NDArray[Any] | None = None) -> Affine:
     """Return the (weighted) least-squares affine map from `start` to `end` (at least three points)."""
     system = np.column_stack([start, np.ones(len(start))])

@@ -18,6 +18,7 @@ from .affine import (
     about,
     angle,
     fit_affine,
+    fit_rigid,
     fit_similarity,
     is_plausible,
     rotation,
@@ -25,6 +26,7 @@ from .affine import (
     translation,
 )
 from .colour import Premultiplied, luminance_over_white
+from .contacts import Attachment, find_attachments
 from .flow import Flow
 from .matching import match_regions
 from .regions import Regions, Shapes, measure, outline
@@ -32,6 +34,10 @@ from .regions import Regions, Shapes, measure, outline
 MOST_HYPOTHESES = 140
 MOST_PAIRS = 40
 _ICP_ROUNDS = 8
+#: An outline is known by what clear ground shows of it when that is this share of it.
+_LEAST_EDGE = 0.3
+#: Smaller turns (radians) than this are found by the fits.
+_LEAST_TURN = 0.15
 #: Two motions that move no corner of the picture further apart than this are one.
 SAME_PIXELS = 1.5
 
@@ -40,11 +46,14 @@ SAME_PIXELS = 1.5
 class Hypotheses:
     """Motions from the start key to the end key; the first is standing still.
 
-    camera: for each motion, whether it may be the movement of the whole picture.
+    camera: for each motion, whether it may be the movement of the whole picture. pairs: which region (from 0) of
+    the start key is which of the end key. attachments: where these touch.
     """
 
     motions: list[Affine]
     camera: list[bool]
+    pairs: list[tuple[int, int]]
+    attachments: list[Attachment]
 
 
 def find_hypotheses(
@@ -55,15 +64,17 @@ def find_hypotheses(
     diagonal = float(np.hypot(height, width))
     shape_a, shape_b = measure(regions_a.cores, regions_a.count), measure(regions_b.cores, regions_b.count)
     pairs = match_regions(regions_a, regions_b, shape_a, shape_b, diagonal)[:MOST_PAIRS]
+    attachments = find_attachments((regions_a.labels, regions_b.labels), shape_a.area, pairs)
     whole = _whole_picture(a, b, diagonal) + _keypoints(a, b) + _all_centres(shape_a, shape_b, pairs, diagonal)
     parts: list[Affine] = []
     if not opaque:
         parts += silhouette(regions_a, regions_b)
     for pair in pairs:
         parts += region_pair(regions_a, regions_b, shape_a, shape_b, *pair)
+    parts += _hinges(regions_a, regions_b, shape_a, shape_b, attachments)
     parts += _neighbourhoods(shape_a, shape_b, pairs)
     parts += _flow_fits(regions_a, shape_a, flow)
-    return _distinct(whole, parts, height, width)
+    return Hypotheses(*_distinct(whole, parts, height, width), pairs, attachments)
 
 
 def _whole_picture(a: Premultiplied, b: Premultiplied, diagonal: float) -> list[Affine]:
@@ -189,6 +200,44 @@ def _misfit(squared: Points) -> float:
     return float(np.sqrt(squared.min(axis=1)).mean() + np.sqrt(squared.min(axis=0)).mean()) / 2
 
 
+def _hinges(
+    a: Regions, b: Regions, shape_a: Shapes, shape_b: Shapes, attachments: list[Attachment]
+) -> list[Affine]:
+    """Turns of regions about the place where they touch a larger one, as limbs turn.
+
+    What covers a limb bites into its outline, but hardly changes where from its joint it points.
+    """
+    edges = {at.region: _seen_edge(a, at.region) for at in attachments}
+    outlines = {at.other: outline(b.cores, at.other + 1) for at in attachments}
+    found = []
+    for at in attachments:
+        start, end = shape_a.centre[at.region] - at.start, shape_b.centre[at.other] - at.end
+        turn = float(np.arctan2(end[1], end[0]) - np.arctan2(start[1], start[0]))
+        if abs((turn + np.pi) % (2 * np.pi) - np.pi) < _LEAST_TURN:
+            continue
+        hinge = about(rotation(turn), at.start, at.end)
+        found += [hinge, _fit_rigid(edges[at.region], outlines[at.other], hinge)]
+    return found
+
+
+def _seen_edge(regions: Regions, region: int) -> Points:
+    """Return what of a region's outline (from 0) lies beside clear ground, not beside what covers it, if enough."""
+    points = outline(regions.cores, region + 1)
+    ground = cv2.dilate((~regions.live).astype(np.uint8), np.ones((11, 11), np.uint8))
+    own = points[ground[points[:, 1].astype(int), points[:, 0].astype(int)] > 0]
+    return own if len(own) >= _LEAST_EDGE * len(points) else points
+
+
+def _fit_rigid(start: Points, end: Points, motion: Affine) -> Affine:
+    """Iterative closest point without scaling: what is partly covered would seem to shrink."""
+    for _ in range(_ICP_ROUNDS):
+        squared = _squared_distances(_moved(motion[None], start), end)[0]
+        distance = np.sqrt(squared.min(axis=1))
+        weights = 1 / (1 + (distance / (np.median(distance) + 1)) ** 2)
+        motion = fit_rigid(start, end[squared.argmin(axis=1)], weights)
+    return motion
+
+
 def _neighbourhoods(shape_a: Shapes, shape_b: Shapes, pairs: list[tuple[int, int]]) -> list[Affine]:
     """Similarities through the centres of each matched region and its 4 or 8 nearest matched neighbours."""
     if len(pairs) < 4:
@@ -220,7 +269,7 @@ def _flow_fits(regions: Regions, shapes: Shapes, flow: Flow) -> list[Affine]:
     return found
 
 
-def _distinct(whole: list[Affine], parts: list[Affine], height: int, width: int) -> Hypotheses:
+def _distinct(whole: list[Affine], parts: list[Affine], height: int, width: int) -> tuple[list[Affine], list[bool]]:
     """Drop near duplicates; motions of the whole picture come first, so that no limit cuts them off."""
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height], [width / 2, height / 2]], float)
     motions: list[Affine] = []
@@ -237,4 +286,4 @@ def _distinct(whole: list[Affine], parts: list[Affine], height: int, width: int)
         motions.append(motion)
         camera.append(index <= len(whole))
         seen = np.concatenate([seen, moved[None]])
-    return Hypotheses(motions, camera)
+    return motions, camera

@@ -6,6 +6,7 @@ minimised by iterated conditional modes (Besag 1986, "On the statistical analysi
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from .affine import Affine, angle, inverse
 from .colour import Gray
+from .contacts import Attachment
 from .features import NOWHERE, WORST_COST, Features, match_cost
 from .regions import Regions
 from .view import Map
@@ -37,6 +39,11 @@ _NOTHING = 0.3
 _TURNING = 0.06
 #: What a change of shape costs, per unit of the logarithm of its proportions.
 _RESHAPING = 0.15
+#: How much the other key's drawing of the same region says about its motion.
+_AGREEING = 0.5
+#: What leaving everything that it touches in both keys by so many pixels costs.
+_TEARING_OFF = 0.1
+TORN_OFF_PIXELS = 16.0
 #: A region that matches nowhere better than this (mean mismatch) has no counterpart, and how much it still says.
 _ORPHANED = 0.5
 _ORPHAN_SAYS = 0.1
@@ -48,13 +55,17 @@ _STEP = 3
 
 @dataclass(frozen=True)
 class Side:
-    """One key as labelling sees it: its own features, the other key's (and alpha), its regions, the way there."""
+    """One key as labelling sees it.
+
+    Its own features, the other key's (and alpha), its regions, the way there, and where regions touch in both keys.
+    """
 
     own: Features
     other: Features
     other_alpha: Gray
     regions: Regions
     motions: list[Affine]
+    attachments: list[Attachment]
     opaque: bool
 
 
@@ -105,15 +116,33 @@ class Choice:
     camera: int
 
 
-def choose_motions(side: Side, camera_candidates: list[bool], still_backdrop: bool) -> Choice:
-    """Choose a motion for every region.
+def choose_motions(
+    sides: tuple[Side, Side], pairs: list[tuple[int, int]], camera_candidates: list[bool], pool: Executor, *,
+    still_backdrop: bool,
+) -> tuple[Choice, Choice]:  # fmt: skip
+    """Choose a motion for every region of both keys.
 
-    still_backdrop: the picture was cut out of a larger one whose rest does not change.
+    pairs: which region (from 0) of the start key is which of the end key. still_backdrop: the pictures were cut out
+    of larger ones whose rest does not change.
     """
-    small = _Small.of(side)
-    costs, camera = _region_costs(side, small, camera_candidates, still_backdrop)
-    area = np.bincount(small.labels.ravel(), minlength=side.regions.count + 1)[1:]
-    return Choice(_minimise(side, area, _borders(small), costs), costs, area, camera)
+    smalls = tuple(_Small.of(side) for side in sides)
+    found = list(
+        pool.map(lambda side, small: _region_costs(side, small, camera_candidates, still_backdrop), sides, smalls)
+    )
+    first, second = (costs for costs, _ in found)
+    told = first.copy(), second.copy()
+    for i, j in pairs:
+        told[0][i] += _AGREEING * second[j]
+        told[1][j] += _AGREEING * first[i]
+
+    def chosen(index: int) -> Choice:
+        small, count = smalls[index], sides[index].regions.count
+        area = np.bincount(small.labels.ravel(), minlength=count + 1)[1:]
+        best = _minimise(sides[index], area, _borders(small), told[index])
+        return Choice(best, found[index][0], area, found[index][1])
+
+    one, other = pool.map(chosen, (0, 1))
+    return one, other
 
 
 def _beyond(side: Side) -> float:
@@ -234,12 +263,25 @@ def _region_costs(
         costs[:, index] = np.bincount(flat, cost.ravel(), minlength=count + 1)[1:]
     if not side.opaque:  # what the other key does not show says nothing of its motion: it goes with its neighbours
         costs[costs.min(axis=1) > _ORPHANED * area] *= _ORPHAN_SAYS
+        costs += _tearing_off(side) * area[:, None]
     reluctance = np.array([0.01 + _TURNING * abs(angle(motion)) + _reshaping(motion) for motion in side.motions])
     reluctance[0] -= 0.01
     costs += reluctance * area[:, None]
     if side.opaque:
         _bind_backdrop(small.labels, costs, area, camera)
     return costs, camera
+
+
+def _tearing_off(side: Side) -> NDArray[Any]:
+    """Return (regions, motions): what it costs a pixel that its region leaves what it touches in both keys."""
+    motions = np.array(side.motions)
+    cost = np.zeros((side.regions.count, len(motions)))
+    count = np.zeros(side.regions.count)
+    for at in side.attachments:
+        away = np.linalg.norm(motions @ [*at.start, 1.0] - at.end, axis=1) / TORN_OFF_PIXELS
+        cost[at.region] += np.minimum(away, 1)
+        count[at.region] += 1
+    return np.asarray(_TEARING_OFF * cost / np.maximum(count, 1)[:, None])
 
 
 def _reshaping(motion: Affine) -> float:

@@ -26,6 +26,7 @@ from .affine import (
     rotation,
     transform,
 )
+from .contacts import find_contacts
 from .hypotheses import silhouette
 from .line_sets import LineSet, placed_points
 from .lines import oriented_points
@@ -57,7 +58,6 @@ _STAYING = 3.0
 _LEAVING, _TURNING, _GROWING, _GOING = 0.02, 0.03, 0.25, 0.1
 #: A region of so many pixels is as reluctant to move as one pixel of outline.
 _PIXELS_AS_OUTLINE = 30.0
-_CONTACT_POINTS = 4
 #: A region needs this share of the guide's lines under its outlines (within so many pixels) for itself.
 _OWN_SHARE = 0.25
 _ON_LINE_PIXELS = 5.0
@@ -85,16 +85,6 @@ class Pose:
     told: Mask
 
 
-@dataclass(frozen=True)
-class _Contact:
-    """Where two regions (from 0) touch: border pixels, and points (n, 2) along it in the key."""
-
-    first: int
-    second: int
-    length: float
-    points: Points
-
-
 def pose(regions: Regions, drawn: Mask, expected: list[Affine], guide: LineSet, fixed: Mask) -> Pose:
     """Return the pose in which a key's outlines (`drawn`) lie on the guide's lines.
 
@@ -118,7 +108,7 @@ class _Posing:
         self.weight[fixed] = 0
         # Any line through a small shape is near all of its outline; it must lie closer to say the same.
         self.reach = np.clip(_REACH_BY_RADIUS * 2 * np.sqrt(self.shapes.short), 2.0, guide.reach)
-        self.contacts = [c for c in _find_contacts(regions.labels) if not (fixed[c.first] or fixed[c.second])]
+        self.contacts = [c for c in find_contacts(regions.labels) if not (fixed[c.first] or fixed[c.second])]
         rows, columns = np.nonzero(regions.live)
         low, high = (columns.min(), rows.min()), (columns.max(), rows.max())
         self.corners = np.array([low, (high[0], low[1]), (low[0], high[1]), high], float)
@@ -389,30 +379,3 @@ def _outline_points(regions: Regions, drawn: Mask) -> list[NDArray[Any]]:
     points = oriented_points(drawn)
     region = regions.labels[points[:, 1].astype(int), points[:, 0].astype(int)]
     return [points[region == number] for number in range(1, regions.count + 1)]
-
-
-def _find_contacts(labels: NDArray[Any], reach: int = 3) -> list[_Contact]:
-    height, width = labels.shape
-    found = []
-    for down, right in ((0, reach), (reach, 0)):
-        first, second = labels[: height - down, : width - right], labels[down:, right:]
-        rows, columns = np.nonzero((first != second) & (first > 0) & (second > 0))
-        pair = np.sort(np.column_stack([first[rows, columns], second[rows, columns]]), axis=1)
-        found.append(np.column_stack([pair, columns + right / 2, rows + down / 2]))
-    points = np.concatenate(found)
-    contacts = []
-    if len(points):
-        pairs, which = np.unique(points[:, :2].astype(int), axis=0, return_inverse=True)
-        which = which.ravel()
-        for index, (i, j) in enumerate(pairs):
-            border = points[which == index, 2:]
-            length = len(border) / reach
-            if length >= 2:
-                along = border[np.argsort(border @ _long_axis(border), kind="stable")]
-                contacts.append(_Contact(int(i) - 1, int(j) - 1, length, _sample(along, _CONTACT_POINTS)))
-    return contacts
-
-
-def _long_axis(points: Points) -> NDArray[Any]:
-    centred = points - points.mean(axis=0)
-    return np.asarray(np.linalg.eigh(centred.T @ centred)[1][:, 1])

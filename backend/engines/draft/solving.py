@@ -49,12 +49,17 @@ def solve_regions(
         flow = pool.submit(dense_flow, seen_a, seen_b)
         found = list(pool.map(lambda key: find_regions(key, palette, opaque, canvas_shape), (a, b)))
         hypotheses = find_hypotheses(a, b, found[0], found[1], flow.result(), opaque)
-        motions = hypotheses.motions
+        motions, attachments = hypotheses.motions, hypotheses.attachments
         sides = (
-            Side(seen_a, seen_b, _alpha(b), found[0], motions, opaque),
-            Side(seen_b, seen_a, _alpha(a), found[1], [inverse(motion) for motion in motions], opaque),
+            Side(seen_a, seen_b, _alpha(b), found[0], motions, attachments, opaque),
+            Side(
+                seen_b, seen_a, _alpha(a), found[1], [inverse(motion) for motion in motions],
+                [attachment.reversed() for attachment in attachments], opaque,
+            ),
+        )  # fmt: skip
+        first, second = choose_motions(
+            sides, hypotheses.pairs, hypotheses.camera, pool, still_backdrop=still_backdrop
         )
-        first, second = pool.map(lambda side: choose_motions(side, hypotheses.camera, still_backdrop), sides)
         kept = simplified((first, second))
         for number, better in refined(sides, kept).items():
             motions[number], sides[1].motions[number] = better, inverse(better)

@@ -1,0 +1,93 @@
+"""Where the regions of a key touch, and where they touch in both keys: what may be a joint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .affine import Points
+
+#: Regions with a line between them touch when they are this many pixels apart.
+_REACH = 3
+_SHORTEST = 2.0
+_POINTS = 4
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Where two regions (from 0) touch: border pixels, and points (n, 2) along the border, in the key."""
+
+    first: int
+    second: int
+    length: float
+    points: Points
+
+
+def find_contacts(labels: NDArray[Any]) -> list[Contact]:
+    """Return where the regions of a label picture (numbered from 1, 0 is none) touch."""
+    height, width = labels.shape
+    found = []
+    for down, right in ((0, _REACH), (_REACH, 0)):
+        first, second = labels[: height - down, : width - right], labels[down:, right:]
+        rows, columns = np.nonzero((first != second) & (first > 0) & (second > 0))
+        pair = np.sort(np.column_stack([first[rows, columns], second[rows, columns]]), axis=1)
+        found.append(np.column_stack([pair, columns + right / 2, rows + down / 2]))
+    points = np.concatenate(found)
+    if not len(points):
+        return []
+    contacts = []
+    pairs, which = np.unique(points[:, :2].astype(int), axis=0, return_inverse=True)
+    which = which.ravel()
+    for index, (i, j) in enumerate(pairs):
+        border = points[which == index, 2:]
+        length = len(border) / _REACH
+        if length >= _SHORTEST:
+            along = border[np.argsort(border @ _long_axis(border), kind="stable")]
+            some = np.linspace(0, len(along) - 1, min(len(along), _POINTS)).astype(int)
+            contacts.append(Contact(int(i) - 1, int(j) - 1, length, along[some]))
+    return contacts
+
+
+def _long_axis(points: Points) -> NDArray[Any]:
+    centred = points - points.mean(axis=0)
+    return np.asarray(np.linalg.eigh(centred.T @ centred)[1][:, 1])
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """Where a region touches one that is no smaller, in both keys.
+
+    region, other: its numbers (from 0) in the start and the end key. start, end: (x, y) of the place there.
+    """
+
+    region: int
+    other: int
+    start: NDArray[Any]
+    end: NDArray[Any]
+
+    def reversed(self) -> Attachment:
+        """Return the same from the end key to the start key."""
+        return Attachment(self.other, self.region, self.end, self.start)
+
+
+def find_attachments(
+    labels: tuple[NDArray[Any], NDArray[Any]], area: NDArray[Any], pairs: list[tuple[int, int]]
+) -> list[Attachment]:
+    """Return where matched regions touch in both keys.
+
+    labels: the regions of both keys. area: of those of the start key. pairs: which is which.
+    """
+    middle_a, middle_b = (
+        {frozenset((contact.first, contact.second)): contact.points.mean(axis=0) for contact in find_contacts(key)}
+        for key in labels
+    )
+    found = []
+    for i, j in pairs:
+        for larger, other_larger in pairs:
+            start, end = middle_a.get(frozenset((i, larger))), middle_b.get(frozenset((j, other_larger)))
+            if start is not None and end is not None and area[larger] >= area[i]:
+                found.append(Attachment(i, j, start, end))
+    return found
