@@ -170,7 +170,7 @@ def lock(options: argparse.Namespace) -> int:
     common = ["pip", "compile", "--universal", "--generate-hashes", "--no-annotate", "--quiet", "--no-config"]
     common += ["--python-version", BLENDER_PYTHON, "--custom-compile-command", "python tasks.py lock"]
     files: dict[str, list[str | Path]] = {
-        "core": ["pyproject.toml"],
+        "core": ["pyproject.toml", "--extra", "film"],
         "development": ["pyproject.toml", "--all-extras"],
     }
     files |= {f"blender-{version}": [REQUIREMENTS / f"blender-{version}.in"] for version in BLENDERS}
@@ -180,7 +180,16 @@ def lock(options: argparse.Namespace) -> int:
     everything = re.findall(r"^([\w.-]+)==([\w.]+)", (REQUIREMENTS / "development.txt").read_text("utf-8"), re.M)
     per_machine = [name for name, _ in everything if name.startswith(PER_MACHINE)]
     without = [argument for name in per_machine for argument in ("--no-emit-package", name)]
-    sources = ["pyproject.toml", "--extra", "tooncrafter", "-c", REQUIREMENTS / "development.txt", *without]
+    sources = [
+        "pyproject.toml",
+        "--extra",
+        "film",
+        "--extra",
+        "tooncrafter",
+        "-c",
+        REQUIREMENTS / "development.txt",
+        *without,
+    ]
     run([uv(), *common, *sources, "-o", REQUIREMENTS / "tooncrafter.txt"], UV_FIND_LINKS="")
     pins = [f"{name}=={version}\n" for name, version in everything if name == "torch"]
     note = "# Which build of it and what that brings depends on the machine; no hash fits all builds.\n"

@@ -26,6 +26,7 @@ from .engines import (
 from .errors import Cancelled, UserError
 from .job import Easing, Settings
 from .smooth_command import add_smooth_command
+from .stills_command import add_stills_command
 from .training.command import add_training_commands
 from .web_command import add_web_command
 from .weights_command import add_weights_command
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     batch.set_defaults(command=_batch)
 
     _add_engine_options(add_smooth_command(commands))
+    add_stills_command(commands)
     _add_engine_options(add_colour_command(commands))
     _add_engine_options(add_web_command(commands))
 

@@ -26,7 +26,12 @@ def add_smooth_command(commands: argparse._SubParsersAction[argparse.ArgumentPar
         description="Draw between the drawings of a film, never across a cut. Run again, it goes on where it was.",
         allow_abbrev=False,
     )
-    command.add_argument("film", type=Path, metavar="FILM", help="a movie, or a folder of numbered pictures")
+    command.add_argument(
+        "film",
+        type=Path,
+        metavar="FILM",
+        help="a movie, a folder of numbered pictures, or a .txt that names pictures, one a line",
+    )
     command.add_argument(
         "-o",
         "--out",
@@ -39,6 +44,7 @@ def add_smooth_command(commands: argparse._SubParsersAction[argparse.ArgumentPar
         "--fps", default="x2", metavar="RATE", help="48, 23.976, 30000/1001, or x2 (default), x3, …"
     )
     command.add_argument("--source-fps", metavar="RATE", help="rate of a folder of pictures (default 24)")
+    command.add_argument("--frames", metavar="FIRST-LAST", help="only these frames of the film, counted from 1")
     command.add_argument("--engine", choices=list(ENGINES), default="draft")
     command.add_argument("--preset", choices=("quick", "balanced", "best"), default=Settings().preset)
     command.add_argument("--seed", type=int, default=0)
@@ -66,6 +72,7 @@ def _smooth(options: argparse.Namespace) -> int:
         rate=rate,
         factor=factor,
         source_rate=_rate(options.source_fps)[0] if options.source_fps else None,
+        frames=_frames(options.frames) if options.frames else None,
         engine=options.engine,
         settings=Settings(seed=options.seed, prompt=options.prompt, preset=options.preset),
         overwrite=options.overwrite,
@@ -99,6 +106,13 @@ def _rate(text: str) -> tuple[Fraction | None, Fraction]:
         exact = Fraction(round(value * 1001 / 1000) * 1000, 1001)
         value = exact if abs(exact - value) < Fraction(1, 1000) else value
     return value, Fraction(1)
+
+
+def _frames(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,9})-(\d{1,9})", text.strip())
+    if not match:
+        raise UserError("frames-invalid", f"--frames “{text}” must look like 1-48.")
+    return int(match[1]), int(match[2])
 
 
 class TerminalWatch:

@@ -82,7 +82,7 @@ def _send(arguments: list[str]) -> Outcome:
         errand.problem = str(error)
         return REFUSED
     assert python
-    errand.begin(python, ROOT, arguments)
+    errand.begin(python, ROOT, ["weights", *arguments])
     watching.start()
     watching.redraw()
     return DONE

@@ -38,9 +38,11 @@ class _Quiet:
 
 def _draw() -> None:
     """Have the draft engine draw one small picture; that needs every package of the core."""
+    import av  # noqa: F401 - only has to be there
     import numpy as np
     import PIL.Image
-    import tqdm  # noqa: F401 - only has to be there
+    import scenedetect  # noqa: F401 - and this
+    import tqdm  # noqa: F401 - and this
 
     from ..engines import Interval, open_engine
     from ..job import Settings

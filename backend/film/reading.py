@@ -1,4 +1,4 @@
-"""Movies in any container that FFmpeg reads, and folders of pictures, read frame by frame."""
+"""Movies in any container that FFmpeg reads, and folders and lists of pictures, read frame by frame."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 #: Endings of movies that are written; any movie that FFmpeg knows is read.
 MOVIE_ENDINGS = (".mp4", ".mov", ".mkv", ".webm")
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".tga")
+#: A text file that names pictures, one a line: for sequences that are no folder of their own.
+LIST_ENDING = ".txt"
 
 #: The rates that films have; a stated one nearer than this is meant.
 _LEAST_RATE, _MOST_RATE = Fraction(1), Fraction(1000)
@@ -32,6 +35,8 @@ _UNSAID_MATRIX = 2
 _HD_ROWS = 720
 #: A damaged stream: after so many packets in a row that cannot be decoded it counts as over.
 _MOST_DAMAGED = 200
+#: Frames further in than this are not reached by decoding everything before them.
+_FAR_FRAMES = 240
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,8 @@ class Film:
     """A film that can be read from its beginning as often as wanted, one frame in memory at a time.
 
     size: (width, height) in pixels. rate: frames per second. count: number of frames, 0 while not known.
-    sound: whether it has any. stamp: changes when the file or the folder does.
+    sound: whether it has any. stamp: changes when the file or the folder does. first: how many frames of a movie
+    are left out at its beginning. last: the number, from 0, of the last frame that is taken; None: the movie's own.
     """
 
     path: Path
@@ -49,6 +55,8 @@ class Film:
     sound: bool
     stamp: str
     pictures: tuple[Path, ...] = ()
+    first: int = 0
+    last: int | None = None
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
         """Yield every frame, (height, width, 4) uint8 straight RGBA, at an even rate.
@@ -71,21 +79,26 @@ class Film:
             yield np.rint(picture * 255).astype(np.uint8)
 
 
-def open_film(path: Path, rate: Fraction | None = None) -> Film:
-    """Look at a movie file or a folder of pictures.
+def open_film(path: Path, rate: Fraction | None = None, frames: tuple[int, int] | None = None) -> Film:
+    """Look at a movie file, a folder of pictures, or a text file that names pictures, one a line.
 
     rate: frames per second of the pictures, which do not say it (default 24); for a movie, instead of its own.
-    Raises UserError: "film-missing", "film-unreadable", "film-empty", "film-needs-av".
+    frames: only these, (first, last) counted from 1.
+    Raises UserError: "film-missing", "film-unreadable", "film-empty", "film-needs-av", "frames-invalid".
     """
+    if frames and not 1 <= frames[0] <= frames[1]:
+        raise UserError("frames-invalid", f"Frames {frames[0]} to {frames[1]} are no part of a film.")
     if path.is_dir():
-        return _open_pictures(path, rate or Fraction(24))
+        return _open_pictures(path, _in_folder(path), rate or Fraction(24), frames)
     if not path.is_file():
         raise UserError("film-missing", f"There is no movie and no folder “{path}”.", "Choose another one.")
-    return _open_movie(path, rate)
+    if path.suffix.lower() == LIST_ENDING:
+        return _open_pictures(path, _in_list(path), rate or Fraction(24), frames)
+    return _open_movie(path, rate, frames)
 
 
-def _open_pictures(folder: Path, rate: Fraction) -> Film:
-    paths = sorted(
+def _in_folder(folder: Path) -> list[Path]:
+    return sorted(
         (
             path
             for path in folder.iterdir()
@@ -93,15 +106,36 @@ def _open_pictures(folder: Path, rate: Fraction) -> Film:
         ),
         key=_by_number,
     )
+
+
+def _in_list(file: Path) -> list[Path]:
+    """Return the pictures that a list names, in its order; names without a folder lie beside it."""
+    try:
+        names = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise UserError(
+            "film-unreadable", f"The list of pictures “{file}” cannot be read: {error}.", "Write it as UTF-8 text."
+        ) from error
+    return [file.parent / name for name in names if name.strip()]
+
+
+def _open_pictures(place: Path, paths: list[Path], rate: Fraction, frames: tuple[int, int] | None) -> Film:
+    if frames:
+        paths = paths[frames[0] - 1 : frames[1]]
     if not paths:
         raise UserError(
-            "film-empty", f"There are no pictures in “{folder}”.", "Choose a folder of numbered pictures."
+            "film-empty", f"There are no pictures in “{place}”.", "Choose a folder of numbered pictures."
         )
     digest = hashlib.sha256()
     for path in paths:
-        facts = path.stat()
+        try:
+            facts = path.stat()
+        except OSError as error:
+            raise UserError(
+                "picture-missing", f"The picture “{path}” is not there.", "Bring it back, or leave it out."
+            ) from error
         digest.update(f"{path.name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
-    return Film(folder, picture_size(paths[0]), rate, len(paths), False, digest.hexdigest(), tuple(paths))
+    return Film(place, picture_size(paths[0]), rate, len(paths), False, digest.hexdigest(), tuple(paths))
 
 
 def _by_number(path: Path) -> list[int | str]:
@@ -109,15 +143,19 @@ def _by_number(path: Path) -> list[int | str]:
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
 
 
-def _open_movie(path: Path, rate: Fraction | None) -> Film:
+def _open_movie(path: Path, rate: Fraction | None, frames: tuple[int, int] | None) -> Film:
     facts = path.stat()
-    stamp = hashlib.sha256(f"{facts.st_size}\0{facts.st_mtime_ns}".encode()).hexdigest()
+    stamp = hashlib.sha256(f"{facts.st_size}\0{facts.st_mtime_ns}{frames or ''}".encode()).hexdigest()
     with _opened(path) as container:
         stream = _picture_stream(container, path)
         stated = rate or stream.average_rate or stream.guessed_rate or Fraction(24)
         stated = min(max(Fraction(stated).limit_denominator(_FINEST_RATE), _LEAST_RATE), _MOST_RATE)
         size = stream.codec_context.width, stream.codec_context.height
-        return Film(path, size, stated, int(stream.frames or 0), bool(container.streams.audio), stamp)
+        count = int(stream.frames or 0)
+        first, last = (frames[0] - 1, frames[1] - 1) if frames else (0, None)
+        if last is not None:
+            count = max(0, min(last + 1, count or last + 1) - first)
+        return Film(path, size, stated, count, bool(container.streams.audio), stamp, first=first, last=last)
 
 
 def _opened(path: Path) -> InputContainer:
@@ -154,26 +192,62 @@ def _picture_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def _movie_frames(film: Film) -> Iterator[NDArray[np.uint8]]:
+    """Yield the wanted frames as pixels; a frame that is held is converted once."""
+    wanted = None if film.last is None else film.last + 1 - film.first
+    latest: Any = None
+    for frame in islice(_even_frames(film, seek=film.first > _FAR_FRAMES), wanted):
+        if frame is not latest:
+            latest, picture = frame, _pixels(frame, film.size)
+        yield picture
+    if latest is None:
+        what = f"it has no frame {film.first + 1}" if film.first else "there is no picture in it"
+        raise _unreadable(film.path, what)
+
+
+def _even_frames(film: Film, *, seek: bool) -> Iterator[Any]:
+    """Yield decoded frames from number `film.first` on at an even rate.
+
+    seek: jump to shortly before the first, for movies whose times and index allow it.
+    """
     with _opened(film.path) as container:
         stream = _picture_stream(container, film.path)
         begin: float | None = None
-        due = 0
-        held: NDArray[np.uint8] | None = None
-        for frame in _decoded(container, stream):
-            time = float(frame.time) if frame.time is not None else due / float(film.rate)
+        due, number = film.first, 0
+        held: Any = None
+        frames = _decoded(container, stream)
+        if seek and (opening := next(frames, None)) and opening.time is not None:
+            begin = float(opening.time)
+            frames = _decoded_after(container, stream, begin + film.first / float(film.rate) - 1)
+        for frame in frames:
+            time = float(frame.time) if frame.time is not None else number / float(film.rate)
             begin = time if begin is None else begin
             place = round((time - begin) * float(film.rate))
-            picture = _pixels(frame, film.size)
+            number += 1
+            if seek and held is None and place > film.first:  # it jumped too far
+                break
             while held is not None and due < place:
                 yield held
                 due += 1
-            if place < due and held is not None:
-                held = picture  # too early for a place of its own: it stands for the next one
+            if place < due and (held is not None or place < film.first):
+                held = frame  # before the first, or too early for a place of its own: it stands for the next one
                 continue
-            yield picture
-            held, due = picture, due + 1
-        if held is None:
-            raise _unreadable(film.path, "there is no picture in it")
+            yield frame
+            held, due = frame, due + 1
+        else:
+            if held is not None or not seek:
+                return
+    yield from _even_frames(film, seek=False)
+
+
+def _decoded_after(container: InputContainer, stream: VideoStream, seconds: float) -> Iterator[Any]:
+    """Yield the frames from the last one on, before that time, that can be decoded by itself."""
+    import av
+
+    try:
+        container.seek(max(0, int(seconds / float(stream.time_base or 1))), stream=stream)
+    except (av.FFmpegError, ValueError):
+        return
+    yield from _decoded(container, stream)
 
 
 def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[Any]:

@@ -34,9 +34,15 @@ _KEPT_SOUND = {
 
 @dataclass(frozen=True)
 class Sound:
-    """Where the sound comes from: a movie's first sound stream, as it is where the new container can hold it."""
+    """Where the sound comes from: a movie's first sound stream, as it is where the new container can hold it.
+
+    begin: what is heard before that time of the movie, in seconds, is left out. seconds: how much is taken; None:
+    all.
+    """
 
     path: Path
+    begin: Fraction = Fraction(0)
+    seconds: Fraction | None = None
 
 
 def check_movie_name(path: Path) -> None:
@@ -127,9 +133,17 @@ def _put(container: OutputContainer, stream: VideoStream, frame: NDArray[np.uint
 class _PassingSound:
     """Sound on its way from one movie to another, kept up with the pictures so that neither waits in memory."""
 
-    def __init__(self, container: OutputContainer, packets: Any, target: Any, again: bool, begin: Fraction) -> None:
+    def __init__(
+        self,
+        container: OutputContainer,
+        packets: Any,
+        target: Any,
+        again: bool,
+        begin: Fraction,
+        seconds: Fraction | None,
+    ) -> None:
         self._container, self._packets, self._target, self._again = container, packets, target, again
-        self._begin = begin
+        self._begin, self._seconds = begin, seconds
         self._next: Any = None
         self._over = False
 
@@ -150,8 +164,8 @@ class _PassingSound:
         else:
             target = container.add_stream_from_template(stream)
         pictures = source.streams.video[0] if source.streams.video else stream
-        begin = Fraction(pictures.start_time or 0) * Fraction(pictures.time_base or 1)
-        return cls(container, source.demux(stream), target, again, begin)
+        begin = Fraction(pictures.start_time or 0) * Fraction(pictures.time_base or 1) + sound.begin
+        return cls(container, source.demux(stream), target, again, begin, sound.seconds)
 
     def until(self, seconds: float | None) -> None:
         """Pass on what is heard before that time; None: all that is left."""
@@ -161,7 +175,11 @@ class _PassingSound:
             if packet is None or packet.dts is None:
                 self._over = packet is None
                 continue
-            if seconds is not None and packet.dts * packet.time_base - self._begin > seconds:
+            heard = packet.dts * packet.time_base - self._begin
+            if self._seconds is not None and heard >= self._seconds:
+                self._over = True
+                break
+            if seconds is not None and heard > seconds:
                 self._next = packet
                 return
             if packet.pts * packet.time_base >= self._begin:  # what is heard before the first picture is left out

@@ -38,7 +38,8 @@ Pixels = NDArray[np.uint8]
 class SmoothRequest:
     """What is asked for.
 
-    source: a movie, or a folder of pictures of which `source_rate` says how many are a second (default 24).
+    source: a movie, or a folder or list of pictures of which `source_rate` says how many are a second (default 24).
+    frames: only these of it, (first, last) counted from 1; None: all.
     out: a movie by its ending, else a folder that receives 000001.png … rate: frames per second of the result, or
     None to multiply the film's own by `factor`. keep_work: leave the exposure sheet and the jobs for a look.
     """
@@ -48,6 +49,7 @@ class SmoothRequest:
     rate: Fraction | None = None
     factor: Fraction = Fraction(2)
     source_rate: Fraction | None = None
+    frames: tuple[int, int] | None = None
     engine: str = "draft"
     settings: Settings = field(default_factory=Settings)
     overwrite: bool = False
@@ -85,7 +87,7 @@ def smooth(request: SmoothRequest, watch: Watch, is_cancelled: Callable[[], bool
     Raises UserError for a film that cannot be read or a result that would replace something, and Cancelled; both
     leave what is finished, and the same request again goes on from there.
     """
-    film = open_film(request.source, request.source_rate)
+    film = open_film(request.source, request.source_rate, request.frames)
     rate = request.rate or film.rate * request.factor
     if rate <= film.rate / 4 or rate > 1000:
         raise UserError(
@@ -201,7 +203,7 @@ class _Work:
         out = self._request.out
         self._watch.stage("Writing the film", count)
         if self._to_movie:
-            sound = Sound(self._film.path) if self._film.sound else None
+            sound = self._sound(count) if self._film.sound else None
             shown = (_shown(frame) for frame in self._looking(reel.frames(count)))
             write_movie(out, shown, self._rate, self._film.size, sound)
             return
@@ -216,7 +218,12 @@ class _Work:
                 picture = frame.astype(np.float32) / np.float32(255)
                 write_picture(out / _name(number), picture, f"{self.stamp}:{number}")
         if self._film.sound:
-            write_sound(out / "sound.mka", Sound(self._film.path))
+            write_sound(out / "sound.mka", self._sound(count))
+
+    def _sound(self, count: int) -> Sound:
+        """Return what is heard while the frames are seen; all that there is, where the whole film was taken."""
+        begin = self._film.first / self._film.rate
+        return Sound(self._film.path, begin, None if self._film.last is None else count / self._rate)
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,15 @@ def test_a_movie_becomes_a_movie_of_the_same_length_with_its_sound(movie: Path, 
     assert not (tmp_path / "out.mp4_work").exists()
 
 
+def test_a_part_of_a_movie_is_smoothed_with_what_is_heard_meanwhile(movie: Path, tmp_path: Path) -> None:
+    done = smooth(movie, "-o", tmp_path / "part.mp4", "--frames", "3-12", "--json")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout.splitlines()[-1])
+    assert (facts["frames"], facts["shots"]) == (20, 2)
+    assert sum(1 for _ in open_film(tmp_path / "part.mp4").frames()) == 20
+    assert seconds_of_sound(tmp_path / "part.mp4") == pytest.approx(10 / 24, abs=0.03)
+
+
 def test_a_folder_gets_the_pictures_and_the_sound_and_every_drawing_of_the_film_as_it_was(
     movie: Path, tmp_path: Path
 ) -> None:

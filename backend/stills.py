@@ -1,0 +1,67 @@
+"""Single pictures out of movies and picture files, all of one size: the keys of a transition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .errors import UserError
+from .film import PICTURE_ENDINGS, open_film
+from .job import picture_name
+from .pictures import fit_picture, read_picture, write_picture
+
+if TYPE_CHECKING:
+    from .engines import Picture
+
+
+@dataclass(frozen=True)
+class Still:
+    """A picture file, or a frame of a movie, counted from 1 (a picture file has only the first)."""
+
+    path: Path
+    frame: int = 1
+
+
+def write_stills(stills: Sequence[Still], out: Path, note: Callable[[str], None]) -> tuple[int, int]:
+    """Write the pictures as OUT/0001.png … in the size of the first; return (width, height) in pixels.
+
+    A picture of another size is fitted whole into that size, with transparent margins, and `note` hears it.
+    Raises UserError for a picture that cannot be read, before anything is written, and for a disk that refuses.
+    """
+    pictures = [_read(still) for still in stills]
+    height, width = pictures[0].shape[:2]
+    for number, still in enumerate(stills[1:], 1):
+        picture = pictures[number]
+        if picture.shape[:2] != (height, width):
+            note(
+                f"“{still.path.name}” is {picture.shape[1]} × {picture.shape[0]} pixels; "
+                f"it was fitted into {width} × {height}, the size of “{stills[0].path.name}”."
+            )
+            pictures[number] = fit_picture(picture, (width, height))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for number, picture in enumerate(pictures, 1):
+            write_picture(out / picture_name(number), picture)
+    except OSError as error:
+        raise UserError(
+            "output-not-writable",
+            f"“{out}” cannot be written: {error.strerror or error}.",
+            "Choose another place or free some space.",
+            bad_input=False,
+        ) from error
+    return width, height
+
+
+def _read(still: Still) -> Picture:
+    if still.path.suffix.lower() in PICTURE_ENDINGS:
+        if still.frame != 1:
+            raise UserError("frames-invalid", f"“{still.path}” is a picture; it has no frame {still.frame}.")
+        return read_picture(still.path)
+    if still.path.is_dir():
+        raise UserError("film-missing", f"“{still.path}” is a folder.", "Choose a movie or a picture.")
+    pixels = next(iter(open_film(still.path, frames=(still.frame, still.frame)).frames()))
+    return pixels.astype(np.float32) / np.float32(255)
