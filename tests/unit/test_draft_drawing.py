@@ -96,3 +96,27 @@ def test_no_ground_shows_through_where_eyes_slide_over_a_face_that_stretches() -
         clear = (solution.draw(time)[..., 3] < 64).astype(np.uint8)
         _, _, pieces, _ = cv2.connectedComponentsWithStats(clear)
         assert (pieces[1:, cv2.CC_STAT_AREA] > 3).sum() == 1, "only the ground around"
+
+
+def winged(turn: float) -> np.ndarray:
+    """A body with a wing that hangs from its left shoulder, turned by degrees, half behind a sash."""
+    wing = cv2.ellipse2Poly((0, 46), (16, 52), 0, 0, 360, 4).astype(np.float64)
+    cosine, sine = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
+    placed = wing @ np.array([[cosine, sine], [-sine, cosine]]) + (112, 80)
+    picture = np.zeros((960, 1280, 4), np.uint8)
+    sash = np.array([[112, 76], [132, 80], [100, 150], [80, 140]])
+    for outline, colour in ((placed, (40, 50, 110, 255)), (sash, (200, 60, 60, 255))):
+        points = [np.rint(outline * 4).astype(np.int32)]
+        cv2.fillPoly(picture, points, colour)
+        cv2.polylines(picture, points, True, INK, 10)
+    cv2.ellipse(picture, (640, 480), (200, 280), 0, 0, 360, (120, 160, 220, 255), -1)
+    cv2.ellipse(picture, (640, 480), (200, 280), 0, 0, 360, INK, 10)
+    return cv2.resize(picture, (320, 240), interpolation=cv2.INTER_AREA)
+
+
+def test_a_half_covered_wing_turns_about_its_shoulder() -> None:
+    half = find_between(winged(30), winged(95)).draw(0.5)
+    true = winged(62.5)
+    blue = [(np.abs(picture.astype(int) - (40, 50, 110, 255)) < 12).all(axis=-1) for picture in (half, true)]
+    assert (blue[0] & blue[1]).sum() > 0.75 * blue[1].sum()
+    assert (blue[0] & ~blue[1]).sum() < 0.15 * blue[1].sum()

@@ -96,6 +96,9 @@ PAIRS = {
     "single pixel canvas": (blank(1, 1, (1, 0, 0, 1)), blank(1, 1, (0, 0, 1, 1))),
     "sliver canvas": (noise(5, 3, 300), noise(6, 3, 300)),
     "square of the smallest size": (disc(15, 15, 9, 33, 33), disc(19, 18, 9, 33, 33)),
+    "low and wide": (disc(500, 20, 14, 40, 1600), disc(620, 22, 14, 40, 1600)),
+    "low and wide noise": (opaque(noise(7, 33, 640)), opaque(noise(8, 33, 640))),
+    "high and narrow": (disc(20, 500, 14, 1600, 40), disc(22, 620, 14, 1600, 40)),
     "odd size": (disc(100, 100, 40, 319, 511), disc(300, 200, 50, 319, 511)),
 }
 
@@ -200,3 +203,27 @@ def test_any_size_alpha_and_time_give_a_valid_frame(
     (frame,) = run(keys[0], keys[1], times=(time,))
     assert frame.picture.shape == keys[0].shape
     assert 0 <= frame.picture.min() <= frame.picture.max() <= 1
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    height=st.integers(33, 70), width=st.integers(33, 400), strokes=st.integers(0, 9), seed=st.integers(0, 99),
+    backdrop=st.booleans(), arcs=st.booleans(), strength=st.floats(0, 1),
+)  # fmt: skip
+def test_any_guide_on_any_canvas_gives_valid_frames(
+    height: int, width: int, strokes: int, seed: int, backdrop: bool, arcs: bool, strength: float
+) -> None:
+    random = np.random.default_rng(seed)
+    places = random.uniform(0.3, 0.7, (2, 2)) * (width, height)
+    keys = [disc(x, y, height / 4, height, width) for x, y in places]
+    if backdrop:
+        keys = [key + (1 - key[..., 3:]) * np.float32([0.4, 0.6, 0.8, 1]) for key in keys]
+    guide = np.ones((height, width), np.float32)
+    for _ in range(strokes):
+        centre = [int(value) for value in random.uniform(0, 1, 2) * (width, height)]
+        cv2.circle(guide, centre, int(height / 4), 0, 1)
+    frames = run(keys[0], keys[1], {0.5: guide}, arcs=arcs, guide_strength=strength)
+    assert [frame.time for frame in frames] == list(TIMES)
+    for frame in frames:
+        assert frame.picture.shape == keys[0].shape
+        assert 0 <= frame.picture.min() <= frame.picture.max() <= 1

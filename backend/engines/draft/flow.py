@@ -16,6 +16,9 @@ from .colour import LIVE_ALPHA, Gray, Premultiplied
 from .features import WORST_COST, Features, flow_channel, match_cost
 from .view import NO_OFFSET, Map, Mask, Origins, Plane, Source, View, nearest_true, pixel_grid
 
+#: OpenCV's search reads beyond pictures that are wide and lower than this (pixels).
+_LEAST_SIDE = 32
+
 #: (height, width, 2) float32: displacement in pixels, x then y.
 Flow = NDArray[Any]
 
@@ -27,24 +30,17 @@ def dense_flow(a: Features, b: Features) -> Flow:
 
 def search_flow(a: Gray, b: Gray) -> Flow:
     """Return where every pixel of one channel goes in the other."""
+    height, width = a.shape
+    below, right = max(0, _LEAST_SIDE - height), max(0, _LEAST_SIDE - width)
+    roomy = [cv2.copyMakeBorder(channel, 0, below, 0, right, cv2.BORDER_REPLICATE) for channel in (a, b)]
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    return search.calc(a, b, np.zeros((*a.shape, 2), np.float32))
+    return search.calc(*roomy, np.zeros((*roomy[0].shape, 2), np.float32))[:height, :width]
 
 
 def follow(pixels: NDArray[Any], flow: Flow) -> NDArray[Any]:
     """Return the other key's pixels brought back along the flow."""
     x, y = pixel_grid(*flow.shape[:2])
     return cv2.remap(pixels, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
-def inconsistent(forth: Flow, back: Flow) -> Mask:
-    """Say where going forth and back again does not end at the start (more than 1.5 px and 5 % off)."""
-    x, y = pixel_grid(*forth.shape[:2])
-    returned = cv2.remap(
-        back, x + forth[..., 0], y + forth[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    error = np.linalg.norm(forth + returned, axis=-1)
-    return np.asarray(error > 1.5 + 0.05 * np.linalg.norm(forth, axis=-1), np.bool_)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from .. import Interval, Report
 from .arcs import Waypoint, arc_between, waypoint
 from .between import Between, find_between
 from .colour import Gray, Premultiplied, premultiply
-from .guided_key import guided_key
+from .guided_key import TooFarError, guided_key
 from .lines import strokes
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 #: A guide with a smaller share of line pixels than this is empty.
 LEAST_LINES = 0.0008
+_TOO_FAR = "This guide is too far from the keys for the draft engine, so the picture is drawn without it."
 _COMES_APART = "With this guide the drawing would come apart on its way, so the picture is drawn without it."
 #: From this strength on, guides are followed all the way.
 FULL_STRENGTH = 0.5
@@ -60,14 +61,13 @@ def follow_guides(
             if float(strokes(guide).mean()) < LEAST_LINES:
                 report.warn("This guide has no lines, so it was not used.", time=time)
                 continue
-            key = guided_key(whole, time, guide, strength)
-            if key is None:
-                report.warn(
-                    "This guide is too far from the keys for the draft engine, so the picture is drawn without it.",
-                    time=time,
-                )
+            try:
+                key = guided_key(whole, time, guide, strength)
+            except TooFarError:
+                report.warn(_TOO_FAR, time=time)
                 continue
-            keys.append((time, key))
+            if key is not None:
+                keys.append((time, key))
     keys.append((1.0, end))
     understood = whole.opaque and whole.method == "regions"
 

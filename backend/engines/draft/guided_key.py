@@ -27,6 +27,8 @@ from .posed_keys import bend_posed, compose_posed, pose_keys
 
 #: The gate: the least share of the guide's lines that the picture's must lie on.
 LEAST_MET = 0.7
+#: An unguided picture that meets so much of the guide, no further off than so much, needs none.
+_MET, _MET_MISFIT = 0.98, 0.08
 _FEWEST_POINTS = 20
 #: How far (share of the diagonal) the unguided picture's lines may be from the guide's to be bent onto them.
 _FAR = 0.09
@@ -49,29 +51,38 @@ class Attempt:
     draw: Callable[[], Premultiplied]
 
 
+class TooFarError(Exception):
+    """No attempt comes close to the guide."""
+
+
 def guided_key(whole: Between, time: float, guide: Gray, strength: float) -> Premultiplied | None:
-    """Return the picture that a guide (0 = line, uint8, canvas size) stands for, None when it cannot be told.
+    """Return the picture that a guide (0 = line, uint8, canvas size) stands for; None when it is drawn anyway.
 
     whole: how the segment is drawn without the guide. strength: 0..1, how far to go from there to the guide.
+    Raises TooFarError when it cannot be told what the guide means.
     """
     height, width = guide.shape
     scale = min(1.0, WORKING_SIDE_PIXELS / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     lines = LineSet(strokes(cv2.resize(guide, size, interpolation=cv2.INTER_AREA)))
     if len(lines.points) < _FEWEST_POINTS:
-        return None
+        raise TooFarError
     attempts = _predicted(whole, time, lines, strength)
+    if attempts[0].met > _MET and attempts[0].misfit < _MET_MISFIT:
+        return None
     if not whole.opaque or whole.method == "regions":
         attempts += _posed(whole, time, lines, strength)
     best = min(attempts, key=lambda attempt: attempt.misfit)
     if best.met < LEAST_MET:
+        raise TooFarError
+    if best is attempts[0]:
         return None
     picture = best.draw()
     return picture if whole.specks is None else without_crumbs(picture, whole.specks)
 
 
 def _predicted(whole: Between, time: float, guide: LineSet, strength: float) -> list[Attempt]:
-    """Return the unguided picture, and the same bent onto the guide unless that would fold it."""
+    """Return the unguided picture first, and the same bent onto the guide unless that would fold it."""
     picture = whole.draw(time)
     shape = guide.strokes.shape
     small = cv2.resize(picture, shape[::-1], interpolation=cv2.INTER_AREA)

@@ -37,6 +37,9 @@ _EXPLAINED = 0.25
 _NOTHING = 0.3
 #: What turning costs, per radian: a squashed ball that stretches looks inside as one that turns on its side does.
 _TURNING = 0.06
+#: What turning by more than so many radians costs further: seldom meant, but a flipped shape fits as well.
+_TURNING_FAR = 0.2
+_FAR_TURN = 1.9
 #: What a change of shape costs, per unit of the logarithm of its proportions.
 _RESHAPING = 0.15
 #: How much the other key's drawing of the same region says about its motion.
@@ -264,7 +267,7 @@ def _region_costs(
     if not side.opaque:  # what the other key does not show says nothing of its motion: it goes with its neighbours
         costs[costs.min(axis=1) > _ORPHANED * area] *= _ORPHAN_SAYS
         costs += _tearing_off(side) * area[:, None]
-    reluctance = np.array([0.01 + _TURNING * abs(angle(motion)) + _reshaping(motion) for motion in side.motions])
+    reluctance = np.array([0.01 + _turning(motion) + _reshaping(motion) for motion in side.motions])
     reluctance[0] -= 0.01
     costs += reluctance * area[:, None]
     if side.opaque:
@@ -282,6 +285,11 @@ def _tearing_off(side: Side) -> NDArray[Any]:
         cost[at.region] += np.minimum(away, 1)
         count[at.region] += 1
     return np.asarray(_TEARING_OFF * cost / np.maximum(count, 1)[:, None])
+
+
+def _turning(motion: Affine) -> float:
+    turn = abs(angle(motion))
+    return _TURNING * turn + _TURNING_FAR * max(turn - _FAR_TURN, 0.0)
 
 
 def _reshaping(motion: Affine) -> float:

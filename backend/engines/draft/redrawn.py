@@ -33,6 +33,10 @@ _LEAST_PIXELS = 12
 _MOSTLY = 0.5
 #: Drawings of one feature lie no further apart than this many times their size.
 _MOST_APART = 3.0
+#: On a head that turns they may lie this many times the radius of what they are drawn on apart.
+_ACROSS = 1.4
+#: Two features that move alike are likelier than one that stays and one that goes twice as far.
+_ORDERED = 1.5
 #: What lies this close to its place (pixels) at nearly the same size (log2) is no other drawing of it, but the
 #: same.
 _IN_PLACE_PIXELS = 2.0
@@ -78,17 +82,18 @@ def find_redrawn(
     frames_a = [_frame(np.argwhere(mask)[:, ::-1]) for mask, _, _ in found[0]]
     cost = np.full((len(found[0]), len(found[1])), np.inf)
     frames: dict[tuple[int, int], tuple[NDArray[Any], NDArray[Any]]] = {}
-    for i, (_, host, _) in enumerate(found[0]):
+    for i, (_, host, region) in enumerate(found[0]):
         back = inverse(motions[host])
+        radius = float(np.sqrt((regions[0].cores == region).sum() / np.pi))
         for j, (mask, other_host, _) in enumerate(found[1]):
             if other_host != host:
                 continue
             frames[i, j] = _frame(transform(back, np.argwhere(mask)[:, ::-1].astype(np.float64)))
             apart = float(np.linalg.norm(frames[i, j][0] - frames_a[i][0]))
             growth = np.abs(np.log2(frames[i, j][1] / frames_a[i][1]))
-            reach = _MOST_APART * float(max(frames_a[i][1].max(), frames[i, j][1].max()))
-            if apart <= reach and float(growth.min()) < 1:
-                cost[i, j] = apart + float(growth.max())
+            size = float(max(frames_a[i][1].max(), frames[i, j][1].max()))
+            if apart <= max(_MOST_APART * size, _ACROSS * radius) and float(growth.min()) < 1:
+                cost[i, j] = apart**_ORDERED + float(growth.max())
     worst = float(cost[np.isfinite(cost)].max(initial=1.0)) * 10
     pairs = [
         (int(i), int(j))

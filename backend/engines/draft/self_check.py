@@ -15,9 +15,11 @@ MOST_DISAGREEMENT = 0.045
 #: Up to this, they are kept when flow disagrees more than twice as much: its motions are too large for flow.
 MOST_DISAGREEMENT_IF_FLOW_FAILS = 0.08
 HALF_OF_FLOW = 0.5
-#: Transparent pictures: regions must disagree less than this share of what flow does; parts that slide apart along
-#: all their borders, as cloth cut to pieces would, count twice.
-BETTER_THAN_FLOW = 0.9
+#: Transparent pictures: up to this, regions were understood, whatever flow says: it smears until it agrees.
+UNDERSTOOD = 0.2
+#: Beyond, they must disagree less than flow; parts that slide apart along all their borders, as cloth cut to pieces
+#: would, count twice.
+BETTER_THAN_FLOW = 1.0
 #: From this on a clear drawing is torn to pieces on its way.
 COMES_APART = 0.45
 

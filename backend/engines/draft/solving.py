@@ -26,6 +26,7 @@ from .self_check import (
     HALF_OF_FLOW,
     MOST_DISAGREEMENT,
     MOST_DISAGREEMENT_IF_FLOW_FAILS,
+    UNDERSTOOD,
     opaque_disagreement,
     transparent_disagreement,
 )
@@ -165,15 +166,14 @@ def solve(
     )
     if prefer_regions:
         return "regions", by_regions, 0.0
-    ours = opaque_disagreement(a, b, by_regions) if opaque else 0.0
-    if opaque and ours <= MOST_DISAGREEMENT:
+    disagreement = opaque_disagreement if opaque else transparent_disagreement
+    ours = disagreement(a, b, by_regions)
+    if ours <= (MOST_DISAGREEMENT if opaque else UNDERSTOOD):
         return "regions", by_regions, ours
     by_flow = solve_flow(a, b, opaque)
+    theirs = disagreement(a, b, by_flow)
     if opaque:
-        theirs = opaque_disagreement(a, b, by_flow)
         understood = ours <= MOST_DISAGREEMENT_IF_FLOW_FAILS and ours < HALF_OF_FLOW * theirs
     else:
-        theirs = transparent_disagreement(a, b, by_flow)
-        ours = transparent_disagreement(a, b, by_regions)
         understood = ours * (1 + slip) < BETTER_THAN_FLOW * theirs
     return ("regions", by_regions, ours) if understood else ("flow", by_flow, theirs)
