@@ -32,9 +32,10 @@ def search_flow(a: Gray, b: Gray) -> Flow:
     """Return where every pixel of one channel goes in the other."""
     height, width = a.shape
     below, right = max(0, _LEAST_SIDE - height), max(0, _LEAST_SIDE - width)
-    roomy = [cv2.copyMakeBorder(channel, 0, below, 0, right, cv2.BORDER_REPLICATE) for channel in (a, b)]
+    here, there = (cv2.copyMakeBorder(channel, 0, below, 0, right, cv2.BORDER_REPLICATE) for channel in (a, b))
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    return search.calc(*roomy, np.zeros((*roomy[0].shape, 2), np.float32))[:height, :width]
+    found = search.calc(here, there, np.zeros((*here.shape, 2), np.float32))
+    return np.ascontiguousarray(found[:height, :width])
 
 
 def follow(pixels: NDArray[Any], flow: Flow) -> NDArray[Any]:
