@@ -7,7 +7,6 @@ import json
 import re
 import sys
 import time
-from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from tqdm import tqdm
 
 from .engines import ENGINES
 from .errors import UserError
+from .frame_rates import parse_rate
 from .job import Settings
 
 
@@ -65,13 +65,13 @@ def _smooth(options: argparse.Namespace) -> int:
         )
     from .smoothing import SmoothRequest, smooth
 
-    rate, factor = _rate(options.fps)
+    rate, factor = parse_rate(options.fps)
     request = SmoothRequest(
         source=options.film,
         out=options.out,
         rate=rate,
         factor=factor,
-        source_rate=_rate(options.source_fps)[0] if options.source_fps else None,
+        source_rate=parse_rate(options.source_fps)[0] if options.source_fps else None,
         frames=_frames(options.frames) if options.frames else None,
         engine=options.engine,
         settings=Settings(seed=options.seed, prompt=options.prompt, preset=options.preset),
@@ -89,23 +89,6 @@ def _smooth(options: argparse.Namespace) -> int:
             f"{made.frames} frames at {float(made.rate):g} a second in {options.out}"
         )
     return 0
-
-
-def _rate(text: str) -> tuple[Fraction | None, Fraction]:
-    """Return (frames per second, None when it is a factor) and the factor."""
-    match = re.fullmatch(r"(x?)(\d{1,6}(?:\.\d{1,6})?)(?:/(\d{1,6}))?", text.strip())
-    value = Fraction(match[2]) / Fraction(match[3] or 1) if match and match[3] != "0" else Fraction(0)
-    if not match or value <= 0:
-        raise UserError(
-            "rate-invalid", f"“{text}” is no frame rate; it must look like 48, 23.976, 30000/1001 or x2."
-        )
-    if match[1]:
-        return None, value
-    if match[3] is None and "." in match[2]:
-        # 23.976 and its kin are short for a whole number times 1000/1001.
-        exact = Fraction(round(value * 1001 / 1000) * 1000, 1001)
-        value = exact if abs(exact - value) < Fraction(1, 1000) else value
-    return value, Fraction(1)
 
 
 def _frames(text: str) -> tuple[int, int]:

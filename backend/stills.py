@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import UserError
-from .film import PICTURE_ENDINGS, open_film
+from .film import open_film
 from .job import picture_name
+from .picture_files import PICTURE_ENDINGS
 from .pictures import fit_picture, read_picture, write_picture
 
 if TYPE_CHECKING:

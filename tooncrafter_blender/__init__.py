@@ -37,6 +37,7 @@ def _modules() -> tuple[ModuleType, ...]:
         properties,
         prospect,
         removing,
+        sequencer,
         setting_presets,
         showing,
         steering,
@@ -67,6 +68,7 @@ def _modules() -> tuple[ModuleType, ...]:
         weights_page,
         panels,
         job_panel,
+        sequencer,
         keymap,
         commands,
     )

@@ -13,6 +13,7 @@ from bpy.app.handlers import persistent
 from bpy.props import StringProperty
 
 from ..backend.job import Job
+from .between_strips import is_between_strips
 from .jobs import Entry, Home, queue
 
 _T = TypeVar("_T", bpy.types.Scene, bpy.types.Object)
@@ -21,12 +22,13 @@ _NUMBERED: tuple[Any, ...] = (bpy.types.Scene, bpy.types.Object)
 _session = uuid.uuid4().hex
 
 
-def home_of(scene: bpy.types.Scene, obj: bpy.types.Object) -> Home:
-    """Return how to find the scene and object again."""
-    return Home(bpy.data.filepath, _session, scene.name, scene.session_uid, obj.name, obj.session_uid)
+def home_of(scene: bpy.types.Scene, obj: bpy.types.Object | None, name: str = "") -> Home:
+    """Return how to find the scene and object again. name: of what is worked on, where that is no object."""
+    named, uid = (obj.name, obj.session_uid) if obj else (name, 0)
+    return Home(bpy.data.filepath, _session, scene.name, scene.session_uid, named, uid)
 
 
-def source_of(scene: bpy.types.Scene, obj: bpy.types.Object) -> dict[str, str]:
+def source_of(scene: bpy.types.Scene, obj: bpy.types.Object | None, name: str = "") -> dict[str, str]:
     """Return the same for the job's file, where it must outlast this session.
 
     Names may change, so scene and object get a number that they keep, unless they are linked from another file.
@@ -34,9 +36,9 @@ def source_of(scene: bpy.types.Scene, obj: bpy.types.Object) -> dict[str, str]:
     return {
         "file": bpy.data.filepath,
         "scene": scene.name,
-        "object": obj.name,
+        "object": obj.name if obj else name,
         "scene_id": _identity(scene),
-        "object_id": _identity(obj),
+        "object_id": _identity(obj) if obj else "",
     }
 
 
@@ -47,24 +49,31 @@ def home_of_old(job: Job, file: str) -> Home:
 
 def is_open(entry: Entry) -> bool:
     """Tell whether the file that the job was made from is the one that is open now."""
-    if entry.home.session == _session:
-        return True
-    return bool(entry.home.file) and _same_file(entry.home.file, bpy.data.filepath)
+    return _is_open(entry.home)
+
+
+def _is_open(home: Home) -> bool:
+    return home.session == _session or (bool(home.file) and _same_file(home.file, bpy.data.filepath))
 
 
 def find_scene(entry: Entry) -> bpy.types.Scene | None:
     """Return the scene that the job was made from, None when its file is closed or the scene is gone."""
-    if not is_open(entry):
+    return scene_at(entry.home, entry.job.source.get("scene_id", ""))
+
+
+def scene_at(home: Home, identity: str = "") -> bpy.types.Scene | None:
+    """Return the scene of a home, None when its file is closed or the scene is gone. identity: its number."""
+    if not _is_open(home):
         return None
-    if entry.home.session == _session:
-        return next((scene for scene in bpy.data.scenes if scene.session_uid == entry.home.scene_uid), None)
-    return _find(bpy.data.scenes, entry.home.scene, entry.job.source.get("scene_id", ""))
+    if home.session == _session:
+        return next((scene for scene in bpy.data.scenes if scene.session_uid == home.scene_uid), None)
+    return _find(bpy.data.scenes, home.scene, identity)
 
 
 def find_object(entry: Entry) -> bpy.types.Object | None:
     """Return the object that the job was made from, None when it is gone."""
     scene = find_scene(entry)
-    if scene is None:
+    if scene is None or is_between_strips(entry.job):
         return None
     if entry.home.session == _session and entry.home.object_uid:
         return next((obj for obj in scene.objects if obj.session_uid == entry.home.object_uid), None)

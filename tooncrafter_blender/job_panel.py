@@ -100,13 +100,10 @@ class INBETWEEN_MT_jobs(bpy.types.Menu):
             layout.operator(INBETWEEN_OT_bring_back.bl_idname, text=text, icon="LOOP_BACK").folder = str(folder)
 
 
-class INBETWEEN_PT_jobs(Tab, bpy.types.Panel):
-    """Jobs of this file, of now and of before."""
+class JobList:
+    """Jobs of this file, of now and of before: in whichever editor's tab."""
 
-    bl_idname = "INBETWEEN_PT_jobs"
-    bl_parent_id = MAIN
-    bl_label = "Jobs"
-    bl_order = 10
+    layout: Any
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -127,6 +124,15 @@ class INBETWEEN_PT_jobs(Tab, bpy.types.Panel):
             _draw_buttons(buttons)
             _draw_entry(self.layout.column(), context, _talked_about(chosen))
             draw_takes(self.layout.column(), context, chosen)
+
+
+class INBETWEEN_PT_jobs(JobList, Tab, bpy.types.Panel):
+    """The list in the 3D viewport."""
+
+    bl_idname = "INBETWEEN_PT_jobs"
+    bl_parent_id = MAIN
+    bl_label = "Jobs"
+    bl_order = 10
 
 
 def _talked_about(head: Entry) -> Entry:

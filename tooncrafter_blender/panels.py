@@ -16,7 +16,7 @@ from .operators import INBETWEEN_OT_generate
 from .properties import choice_of, scene_in, settings_of
 from .prospect import Prospect, prospect
 from .setting_presets import INBETWEEN_PT_presets
-from .setup_view import draw_remedy, draw_setup
+from .setup_view import draw_setup
 from .showing import draw_reference_look
 from .steering import (
     INBETWEEN_OT_draw_guide,
@@ -25,7 +25,7 @@ from .steering import (
     INBETWEEN_OT_roll_seed,
     INBETWEEN_OT_set_chart,
 )
-from .tab import MAIN, Tab, draw_progress, properties_of
+from .tab import MAIN, Tab, draw_progress, draw_refusal, properties_of
 from .wrapped_text import draw_text
 
 _MOST_WARNINGS = 4
@@ -52,7 +52,7 @@ class INBETWEEN_PT_main(Tab, bpy.types.Panel):
         button.scale_y = 1.5
         button.operator(INBETWEEN_OT_generate.bl_idname, text="Generate In-betweens", icon="PLAY")
         if queue.refused:
-            _draw_refusal(layout, context)
+            draw_refusal(layout, context)
         draw_setup(layout)
         for entry in queue.entries:
             if entry.state is State.RUNNING:
@@ -205,15 +205,6 @@ def _draw_charts(layout: Any, context: bpy.types.Context) -> None:
 def _draw_more(layout: bpy.types.UILayout, count: int) -> None:
     if count > 0:
         layout.label(text=say("and {count} more", count=count))
-
-
-def _draw_refusal(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    error = queue.refused
-    assert error
-    box = layout.box().column(align=True)
-    draw_text(box, context, error.sentence, "ERROR")
-    draw_text(box, context, error.hint)
-    draw_remedy(box, error.code)
 
 
 def _draw_key_menu(menu: Any, context: Any) -> None:

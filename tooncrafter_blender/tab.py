@@ -6,9 +6,11 @@ from typing import Any
 
 import bpy
 
-from .jobs import Entry
+from .jobs import Entry, queue
 from .operators import INBETWEEN_OT_cancel
 from .progress import progress_text
+from .setup_view import draw_remedy
+from .wrapped_text import draw_text
 
 #: The panel that holds all others.
 MAIN = "INBETWEEN_PT_main"
@@ -36,3 +38,13 @@ def draw_progress(layout: Any, entry: Entry) -> None:
     row = layout.row(align=True)
     row.progress(factor=entry.progress, type="BAR", text=progress_text(entry))
     row.operator(INBETWEEN_OT_cancel.bl_idname, text="", icon="X").job = entry.job.id
+
+
+def draw_refusal(layout: Any, context: bpy.types.Context) -> None:
+    """Draw why what was pressed last was refused, and where that can be mended."""
+    error = queue.refused
+    assert error
+    box = layout.box().column(align=True)
+    draw_text(box, context, error.sentence, "ERROR")
+    draw_text(box, context, error.hint)
+    draw_remedy(box, error.code)

@@ -160,7 +160,7 @@ def _accept(entry: Entry) -> None:
         entry.hint = str(error)
         return
     entry.hint = " ".join(done)
-    _push_undo("Accept In-between as Key")
+    push_undo("Accept In-between as Key")
 
 
 def _arrive(entry: Entry) -> None:
@@ -184,7 +184,7 @@ def _bring_in() -> None:
     for job_id, arrival in list(_arrived.items()):
         if not arrival.prepared.done():
             continue
-        if _in_the_middle() and time.monotonic() - arrival.since < _LONGEST_WAIT_SECONDS:
+        if in_the_middle() and time.monotonic() - arrival.since < _LONGEST_WAIT_SECONDS:
             return
         del _arrived[job_id]
         if entry := queue.find(job_id):
@@ -203,7 +203,7 @@ def _bring_home(entry: Entry, prepared: Future[results.Prepared]) -> None:
         entry.hint = str(error)
     else:
         if not was_there or entry.import_as == "strokes":
-            _push_undo("Import In-betweens")
+            push_undo("Import In-betweens")
     _tell(entry)
 
 
@@ -223,7 +223,7 @@ def _follow(entry: Entry) -> None:
             growing.prepared = _reader.submit(results.prepare, entry.job, entry.folder, "reference")
         return
     scene = find_scene(entry)
-    if scene is None or not growing.prepared.done() or _in_the_middle():
+    if scene is None or not growing.prepared.done() or in_the_middle():
         return
     prepared, growing.prepared = growing.prepared, None
     was_there = bool(results.pictures(scene, entry.job))
@@ -235,25 +235,32 @@ def _follow(entry: Entry) -> None:
     except UserError:
         return  # such as a camera or a folder that is gone; it is told when the job has ended
     if not was_there:
-        _push_undo("Show In-betweens")
+        push_undo("Show In-betweens")
 
 
-def _push_undo(message: str) -> None:
+def push_undo(message: str) -> None:
+    """Make what was done since the last step a step that can be undone."""
     if window := _window():
         with bpy.context.temp_override(window=window):
             bpy.ops.ed.undo_push(message=message)
 
 
 def _tell(entry: Entry) -> None:
-    """Report in the status bar, in a line, what has become of the job."""
+    """Report what has become of the job."""
     said = f"{listing.name_of(entry)}: {entry.sentence} {entry.hint}"
-    if window := _window():
+    tell(said.rstrip(), failed=entry.state is State.FAILED)
+
+
+def tell(said: str, *, failed: bool = False) -> None:
+    """Report in the status bar, in a line."""
+    window = None if bpy.app.background else _window()
+    if window:
         with bpy.context.temp_override(window=window):
             operators: Any = bpy.ops
-            operators.inbetween.tell("INVOKE_DEFAULT", text=said.rstrip(), failed=entry.state is State.FAILED)
+            operators.inbetween.tell("INVOKE_DEFAULT", text=said, failed=failed)
 
 
-def _in_the_middle() -> bool:
+def in_the_middle() -> bool:
     """Tell whether a stroke, a move or a render is under way, into which nothing must be added."""
     if bpy.app.is_job_running("RENDER"):
         return True

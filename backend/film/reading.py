@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..picture_files import PICTURE_ENDINGS
 from ..pictures import picture_size, read_picture
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 #: Endings of movies that are written; any movie that FFmpeg knows is read.
 MOVIE_ENDINGS = (".mp4", ".mov", ".mkv", ".webm")
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".tga")
 #: A text file that names pictures, one a line: for sequences that are no folder of their own.
 LIST_ENDING = ".txt"
 

@@ -47,6 +47,8 @@ class _Drawn:
     labels: list[str] = field(default_factory=list)
 
 
+#: The type of the editor whose tab is looked at.
+_editor = "VIEW_3D"
 #: By the panel's label, as it was drawn last.
 _drawn: dict[str, _Drawn] = {}
 #: Everything that could be read on buttons, beside properties and on panels since the watching began.
@@ -120,13 +122,16 @@ class _Stand:
 def watch() -> None:
     """Write down from now on what the panels of the tab lay out."""
     for panel in bpy.types.Panel.__subclasses__():
-        if getattr(panel, "bl_category", "") == CATEGORY and "draw" in vars(panel):
+        if getattr(panel, "bl_category", "") == CATEGORY and hasattr(panel, "draw"):
             panel.draw = _recording(panel, panel.draw)
             names_seen.add(panel.bl_label)  # a folded panel shows its name alone
 
 
 def _recording(panel: type[Any], draw: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
     def recorded(self: Any, context: bpy.types.Context) -> None:
+        if context.area.type != _editor:
+            draw(self, context)
+            return
         into, pending = _Drawn(), []
         draw(_Stand(self, _Recorder(self.layout, panel.bl_label, into, pending)), context)
         for button, settings in pending:  # they are set after the button was laid out
@@ -150,12 +155,16 @@ def labels() -> str:
 
 
 def forget() -> None:
-    """Forget what was drawn, when another file is open."""
+    """Forget what was drawn, when another file or editor is looked at."""
     _drawn.clear()
+    _places.clear()
 
 
 def show(view: bpy.types.Area) -> Story:
-    """Open the sidebar at the add-on's tab."""
+    """Open the sidebar at the add-on's tab; from now on buttons of this editor are pressed."""
+    global _editor
+    _editor = view.type
+    forget()
     view.spaces.active.show_region_ui = True
     yield 0.5
     driver.region("UI", view).active_panel_category = CATEGORY
@@ -177,7 +186,7 @@ def press_operator(identifier: str, **settings: object) -> Story:
 
 
 def _press(what: str, is_it: Callable[[Button], bool]) -> Story:
-    view = driver.area("VIEW_3D")
+    view = driver.area(_editor)
     yield from driver.wait_until(lambda: any(map(is_it, buttons())), 30)
     button = next(filter(is_it, buttons()))
     key = button.panel, button.identifier, button.number

@@ -73,6 +73,21 @@ _LABELS = {
     "Drawing Engine": "Zeichner",
     "Keymap": "Tastenbelegung",
     "Keep Removed Jobs (Days)": "Entfernte Aufträge behalten (Tage)",
+    "Smoother Animation": "Flüssigere Animation",
+    "Transition": "Übergang",
+    "Rate": "Bildrate",
+    "Scene Rate": "Bildrate der Szene",
+    "24 per Second": "24 pro Sekunde",
+    "48 per Second": "48 pro Sekunde",
+    "Double": "Doppelt",
+    "Triple": "Dreifach",
+    "Fourfold": "Vierfach",
+    "Frames a Second": "Bilder pro Sekunde",
+    "frames {first} to {last}": "Bilder {first} bis {last}",
+    "Frames {first} to {last}: fills the gap": "Bilder {first} bis {last}: füllt die Lücke",
+    "Frames {first} to {last}: lies over both strips": "Bilder {first} bis {last}: liegt über beiden Streifen",
+    "{stage}: {done} of {wanted}": "{stage}: {done} von {wanted}",
+    "Starting the drawing engine": "Der Zeichner wird gestartet",
 }
 
 _BUTTONS = {
@@ -91,6 +106,9 @@ _BUTTONS = {
     "Roll In-between Seed": "Startwert würfeln",
     "Get ToonCrafter": "ToonCrafter holen",
     "Got It": "Verstanden",
+    "Smooth Strip": "Streifen flüssiger machen",
+    "Draw Transition": "Übergang zeichnen",
+    "Cancel Work on Strip": "Arbeit am Streifen abbrechen",
     "Copy Report": "Bericht kopieren",
 }
 

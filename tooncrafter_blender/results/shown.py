@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...backend.job import Job, folder_refused, frame_path, make_folder, picture_name, resolve
+from ..between_strips import is_between_strips
 
 SHOWN_FOLDER = "shown"
 
@@ -45,7 +46,12 @@ class Shown:
 
 
 def runs(job: Job) -> tuple[Run, ...]:
-    """Return the unbroken stretches of the job: where keys without a segment lie between, a new one begins."""
+    """Return the unbroken stretches of the job: where keys without a segment lie between, a new one begins.
+
+    Of a job between two strips only what lies between: its keys are seen on the strips.
+    """
+    if is_between_strips(job):
+        return (Run(job.segments[0].start.frame + 1, job.segments[-1].end.frame - 1),)
     found: list[Run] = []
     for segment in job.segments:
         if found and segment.start.frame == found[-1].last:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import bpy
 
 from ...backend.errors import UserError
 from ...backend.job import Job
+from ..between_strips import first_strip
 from .mark import mark, marked
 from .shown import Run, Shown
 
 _CHANNELS = 128
+#: Where in the picture the pictures of a strip are seen.
+_PLACEMENT = {
+    "transform": ("offset_x", "offset_y", "scale_x", "scale_y", "rotation", "origin", "filter"),
+    "crop": ("min_x", "max_x", "min_y", "max_y"),
+    "colorspace_settings": ("name",),
+}
 
 
 def add_strips(scene: bpy.types.Scene, job: Job, shown: Shown, runs: tuple[Run, ...]) -> tuple[str, ...]:
@@ -23,7 +32,7 @@ def add_strips(scene: bpy.types.Scene, job: Job, shown: Shown, runs: tuple[Run, 
             if isinstance(strip, bpy.types.ImageStrip):
                 strip.directory = strip.directory  # drops what Blender keeps of the pictures
         return tuple(strip.name for strip in there)
-    channels = [_free_channel(editor, run) for run in runs]
+    channels = [free_channel(editor, run) for run in runs]
     editor = editor or scene.sequence_editor_create()
     names = []
     for run, channel in zip(runs, channels, strict=True):
@@ -38,9 +47,11 @@ def add_strips(scene: bpy.types.Scene, job: Job, shown: Shown, runs: tuple[Run, 
         strip.blend_type = "ALPHA_OVER"
         strip.alpha_mode = "STRAIGHT"
         strip.colorspace_settings.name = "sRGB"  # type: ignore[assignment]
+        if neighbour := editor.strips_all.get(first_strip(job)):
+            take_placement(strip, neighbour)
         mark(strip, job.id)
         names.append(strip.name)
-    _show_in_sequencer(scene)
+    show_in_sequencer(scene)
     return tuple(names)
 
 
@@ -64,8 +75,11 @@ def _remove_from(holder: bpy.types.SequenceEditor | bpy.types.MetaStrip, job_id:
             _remove_from(strip, job_id)
 
 
-def _free_channel(editor: bpy.types.SequenceEditor | None, run: Run) -> int:
-    """Return the channel above everything that plays during the run, or any free one when that is the top."""
+def free_channel(editor: bpy.types.SequenceEditor | None, run: Run) -> int:
+    """Return the channel above everything that plays during the run, or any free one when that is the top.
+
+    Raises UserError("no-free-channel").
+    """
     used = {
         strip.channel
         for strip in (editor.strips if editor else ())
@@ -84,7 +98,16 @@ def _free_channel(editor: bpy.types.SequenceEditor | None, run: Run) -> int:
     )
 
 
-def _show_in_sequencer(scene: bpy.types.Scene) -> None:
+def take_placement(strip: bpy.types.Strip, like: bpy.types.Strip) -> None:
+    """Have a strip stand in the picture as another one does whose pictures have the same size, in its colours."""
+    to, of = cast(Any, strip), cast(Any, like)
+    for group, names in _PLACEMENT.items():
+        for name in names:
+            setattr(getattr(to, group), name, getattr(getattr(of, group), name))
+    to.use_flip_x, to.use_flip_y = of.use_flip_x, of.use_flip_y
+
+
+def show_in_sequencer(scene: bpy.types.Scene) -> None:
     """Blender 5 lets each workspace choose the scene of its sequencers; give those without one this scene."""
     manager = bpy.context.window_manager
     for window in manager.windows if manager else ():
