@@ -1,4 +1,4 @@
-"""Strips for the tests of the sequencer: a disc that moves on twos, as pictures or as a movie, and what is in it."""
+"""Strips for the tests of the sequencer: a disc that moves on twos, as pictures or as a movie."""
 
 from __future__ import annotations
 
