@@ -49,6 +49,7 @@ def add_strips(scene: bpy.types.Scene, job: Job, shown: Shown, runs: tuple[Run, 
         strip.colorspace_settings.name = "sRGB"  # type: ignore[assignment]
         if neighbour := editor.strips_all.get(first_strip(job)):
             take_placement(strip, neighbour)
+        strip.select = False  # what the person has selected stays so
         mark(strip, job.id)
         names.append(strip.name)
     show_in_sequencer(scene)

@@ -39,11 +39,11 @@ _OPAQUE = (".jpg", ".jpeg", ".bmp")
 
 def the_strip(chosen: Sequence[bpy.types.Strip]) -> bpy.types.Strip:
     """Return the one selected strip that would be made smoother. Raises UserError."""
-    if len(chosen) != 1:
+    if not chosen:
+        raise UserError("strip-choice", "No strip is selected.", "Select a movie or image strip.")
+    if len(chosen) > 1:
         raise UserError(
-            "strip-choice",
-            "One movie or image strip can be made smoother at a time." if chosen else "No strip is selected.",
-            "Select the one.",
+            "strip-choice", "One movie or image strip can be made smoother at a time.", "Select only that one."
         )
     return chosen[0]
 
@@ -180,6 +180,7 @@ def add_film(
         strip.blend_type = source.blend_type
         if part.pictures and _may_be_transparent(part.pictures[0]):
             source.mute = True  # it would be seen through the new one
+    strip.select = False  # what the person has selected stays so
     names = [strip.name]
     if count != part.length:
         effects: Any = editor.strips
@@ -188,6 +189,7 @@ def add_film(
             name=f"{label} Speed", type="SPEED", channel=above, frame_start=start, input1=strip
         )
         effect.speed_control, effect.speed_factor = "MULTIPLY", count / part.length
+        effect.select = False
         names.append(effect.name)
     show_in_sequencer(scene)
     return tuple(names)

@@ -15,6 +15,7 @@ import bpy
 
 from ...backend.errors import UserError
 from ...backend.picture_files import PICTURE_ENDINGS
+from .settings import rate_of
 
 _KINDS = {
     "SCENE": "a scene strip",
@@ -114,7 +115,8 @@ def still_at(scene: bpy.types.Scene, strip: bpy.types.Strip, frame: int) -> Stil
     """Return what the strip shows at a frame of the timeline. Raises UserError, also when the file is not there."""
     refuse_what_has_no_files(scene, strip)
     if isinstance(strip, bpy.types.MovieStrip):
-        return Still(_movie(scene, strip), _Clock.of(strip).movie_frame(frame))
+        movie = _movie(scene, strip)
+        return Still(movie, _Clock.of(scene, strip, movie).movie_frame(frame))
     (path,) = _existing(strip, [_picture(scene, strip, frame)])
     return Still(path)
 
@@ -139,8 +141,9 @@ def read_part(scene: bpy.types.Scene, strip: bpy.types.Strip) -> Part:
 
 def _movie_part(scene: bpy.types.Scene, strip: bpy.types.MovieStrip, start: int, end: int) -> Part:
     """Return what is seen of the movie itself: beyond its ends Blender holds the first or last frame."""
-    path, clock = _movie(scene, strip), _Clock.of(strip)
-    start, end = max(start, math.ceil(clock.begin)), min(end, math.floor(clock.begin + clock.length))
+    path = _movie(scene, strip)
+    clock = _Clock.of(scene, strip, path)
+    start, end = max(start, math.ceil(clock.begin)), min(end, math.floor(clock.end + 1e-4))
     if end <= start:
         raise UserError(
             "strip-held", f"“{strip.name}” only holds a frame of its movie.", "Move its ends to where it plays."
@@ -153,29 +156,50 @@ def _movie_part(scene: bpy.types.Scene, strip: bpy.types.MovieStrip, start: int,
 class _Clock:
     """How a movie runs in the timeline.
 
-    begin: frame of the timeline at which it would begin without trimming. length: how many frames of the timeline
-    all of it takes. frames: how many frames of the movie that are. skipped: left out at its beginning.
+    begin: frame of the timeline at which it would begin without trimming. pace: frames of the timeline that each of
+    its frames takes. frames: how many of its frames are played. skipped: how many are left out at its beginning.
     """
 
     begin: float
-    length: float
+    pace: float
     frames: int
     skipped: int
     reverse: bool
 
     @classmethod
-    def of(cls, strip: bpy.types.MovieStrip) -> _Clock:
+    def of(cls, scene: bpy.types.Scene, strip: bpy.types.MovieStrip, movie: Path) -> _Clock:
         length = strip.frame_final_duration + strip.frame_offset_start + strip.frame_offset_end
+        skipped = strip.animation_offset_start
+        frames = max(1, (_frames_in(movie) or round(length)) - skipped - strip.animation_offset_end)
+        # Frame by frame, or at the movie's own rate: the strip does not say which, but its length does.
+        paces = 1.0, float(rate_of(scene)) / (strip.fps or float(rate_of(scene)))
+        pace = min(paces, key=lambda pace: abs(frames * pace - length))
         begin = strip.frame_final_start - strip.frame_offset_start
-        frames = max(1, strip.frame_duration)
-        return cls(begin, max(1.0, length), frames, strip.animation_offset_start, bool(strip.use_reverse_frames))
+        return cls(begin, pace, frames, skipped, bool(strip.use_reverse_frames))
+
+    @property
+    def end(self) -> float:
+        """Frame of the timeline at which the movie's last frame has been seen."""
+        return self.begin + self.frames * self.pace
 
     def movie_frame(self, frame: int) -> int:
         """Return which frame of the movie, counted from 1, is seen."""
         # A little more than exact, so that rounding of a quotient never falls into the frame before.
-        place = math.floor((frame - self.begin) * self.frames / self.length + 1e-4)
+        place = math.floor((frame - self.begin) / self.pace + 1e-4)
         place = min(max(place, 0), self.frames - 1)
         return 1 + self.skipped + (self.frames - 1 - place if self.reverse else place)
+
+
+def _frames_in(movie: Path) -> int:
+    """Return how many frames Blender counts in a movie; 0 where it cannot read it."""
+    try:
+        clip = bpy.data.movieclips.load(str(movie), check_existing=False)
+    except RuntimeError:
+        return 0
+    try:
+        return clip.frame_duration
+    finally:
+        bpy.data.movieclips.remove(clip)
 
 
 def _movie(scene: bpy.types.Scene, strip: bpy.types.MovieStrip) -> Path:
