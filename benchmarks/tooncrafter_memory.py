@@ -1,6 +1,6 @@
 """How much memory each mode takes on a CUDA card, and what leaves the card while it works: counted without a card.
 
-    python benchmarks/tooncrafter_memory.py [--without-guides]
+    python benchmarks/tooncrafter_memory.py [--guides N] [--modes resident …]
 
 The engine's own code runs on tensors of the published sizes that have shapes, but no numbers. Every tensor that
 would lie on the card is counted from its making to its end. Attention counts as one kernel that keeps no matrix,
@@ -163,7 +163,7 @@ def numberless_model(configuration: Configuration) -> ToonCrafter:
     return model
 
 
-def phases(maker: ClipMaker, *, guides: int = 2) -> dict[str, Callable[[], Any]]:
+def phases(maker: ClipMaker, *, guides: int) -> dict[str, Callable[[], Any]]:
     """The phases of a clip, to be called in order."""
     sizes = maker.model.configuration
     picture = torch.empty(3, sizes.height, sizes.width)
@@ -195,17 +195,18 @@ def phases(maker: ClipMaker, *, guides: int = 2) -> dict[str, Callable[[], Any]]
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--without-guides", action="store_true")
+    parser.add_argument("--guides", type=int, default=2, help="how many, up to 14")
+    parser.add_argument("--modes", nargs="+", type=Mode, default=list(Mode))
     options = parser.parse_args()
     print(
         "| mode | estimated GB | counted GB | encode | context | denoise | decode |\n|---|---|---|---|---|---|---|"
     )
-    for mode in Mode:
+    for mode in options.modes:
         with pretended_card() as card:
             model = numberless_model(read_configuration())
             maker = ClipMaker(model, usual_computing(CARD), mode)
             peaks = {}
-            for name, phase in phases(maker, guides=0 if options.without_guides else 2).items():
+            for name, phase in phases(maker, guides=options.guides).items():
                 card.peak = card.now
                 phase()
                 peaks[name] = card.peak / 2**30

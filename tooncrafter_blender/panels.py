@@ -113,7 +113,12 @@ class INBETWEEN_PT_guides(Tab, bpy.types.Panel):
             going.frame = frame
             row.operator(INBETWEEN_OT_remove_guide.bl_idname, text="", icon="X").frame = frame
         _draw_more(column, len(frames) - _MOST_ROWS)
-        properties_of(layout).prop(settings_of(scene_in(context)), "guide_strength", text="Strength", slider=True)
+        chosen = settings_of(scene_in(context))
+        column = properties_of(layout)
+        column.prop(chosen, "guide_strength", text="Strength", slider=True)
+        if chosen.engine == "tooncrafter":
+            column.prop(chosen, "guide_from", slider=True)
+            column.prop(chosen, "guide_until", slider=True)
 
 
 class INBETWEEN_PT_look(Tab, bpy.types.Panel):
@@ -133,7 +138,7 @@ class INBETWEEN_PT_look(Tab, bpy.types.Panel):
         row.prop(chosen, "seed")
         row.operator(INBETWEEN_OT_roll_seed.bl_idname, text="", icon="FILE_REFRESH")
         if chosen.engine == "tooncrafter":
-            for name in ("prompt", "negative_prompt", "motion_speed", "guidance", "steps"):
+            for name in ("prompt", "negative_prompt", "motion_speed", "guidance", "sampler", "steps"):
                 column.prop(chosen, name)
         column.prop(chosen, "takes")
         if chosen.takes > 1:

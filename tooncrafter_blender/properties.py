@@ -56,7 +56,15 @@ _PLACES = (
     ("camera", "Camera Background", "As background images of the camera"),
 )
 
+_SAMPLERS = (
+    ("preset", "As Quality", "The one that the quality stands for"),
+    ("dpm", "DPM-Solver++", "Needs few steps"),
+    ("ddim", "DDIM", "The published one, which adds fresh noise at every step"),
+)
+
 _DEFAULTS = Settings()
+#: The part of the denoising in which guides lead is at least that long.
+_LEADING_AT_LEAST = 0.05
 #: The contract's limit.
 MAX_SEED = 2**31 - 1
 
@@ -96,6 +104,17 @@ def _restyle(settings: InbetweenSettings, _: bpy.types.Context) -> None:
     results.restyle(scene, look_of(scene))
 
 
+def _push_until(settings: InbetweenSettings, _: bpy.types.Context) -> None:
+    """Guides cannot end to lead before they begin."""
+    if settings.guide_until < settings.guide_from + _LEADING_AT_LEAST - 1e-4:
+        settings.guide_until = settings.guide_from + _LEADING_AT_LEAST
+
+
+def _push_from(settings: InbetweenSettings, _: bpy.types.Context) -> None:
+    if settings.guide_from > settings.guide_until - _LEADING_AT_LEAST + 1e-4:
+        settings.guide_from = settings.guide_until - _LEADING_AT_LEAST
+
+
 class InbetweenSettings(bpy.types.PropertyGroup):
     """How the in-betweens of a scene are drawn."""
 
@@ -120,10 +139,13 @@ class InbetweenSettings(bpy.types.PropertyGroup):
         negative_prompt: str
         motion_speed: int
         guidance: float
+        sampler: str
         steps: int
         arcs: bool
         flat_colours: bool
         guide_strength: float
+        guide_from: float
+        guide_until: float
     else:
         engine: EnumProperty(
             name="Engine",
@@ -240,6 +262,12 @@ class InbetweenSettings(bpy.types.PropertyGroup):
             min=1.0,
             max=20.0,
         )
+        sampler: EnumProperty(
+            name="Sampler",
+            description="By which rule the model's steps lead from noise to the drawings",
+            items=_SAMPLERS,
+            default="preset",
+        )
         steps: IntProperty(
             name="Steps",
             description="Denoising steps of the model; more take longer. 0 lets the quality decide",
@@ -279,6 +307,26 @@ class InbetweenSettings(bpy.types.PropertyGroup):
             min=0.0,
             max=1.0,
             subtype="FACTOR",
+        )
+        guide_from: FloatProperty(
+            name="Lead From",
+            description="From which part of the denoising on guides lead the model: 0 is pure noise, "
+            "where poses are decided, 1 is the end, where details are",
+            default=_DEFAULTS.guide_from,
+            min=0.0,
+            max=1.0 - _LEADING_AT_LEAST,
+            subtype="FACTOR",
+            update=_push_until,
+        )
+        guide_until: FloatProperty(
+            name="Lead Until",
+            description="Up to which part of the denoising guides lead the model. "
+            "An early end leaves it free to draw details of its own along rough guides",
+            default=_DEFAULTS.guide_until,
+            min=_LEADING_AT_LEAST,
+            max=1.0,
+            subtype="FACTOR",
+            update=_push_from,
         )
 
 
@@ -320,9 +368,12 @@ def choice_of(scene: bpy.types.Scene) -> Choice:
             negative_prompt=chosen.negative_prompt.strip(),
             motion_speed=chosen.motion_speed,
             guidance=round(chosen.guidance, 4),
+            sampler="" if chosen.sampler == "preset" else chosen.sampler,
             steps=chosen.steps,
             arcs=chosen.arcs,
             guide_strength=round(chosen.guide_strength, 4),
+            guide_from=round(chosen.guide_from, 4),
+            guide_until=round(chosen.guide_until, 4),
             preset=chosen.preset,
             flat_colours=chosen.flat_colours,
         ),

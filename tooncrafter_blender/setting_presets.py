@@ -28,10 +28,13 @@ _SETTINGS = (
     "negative_prompt",
     "motion_speed",
     "guidance",
+    "sampler",
     "steps",
     "arcs",
     "flat_colours",
     "guide_strength",
+    "guide_from",
+    "guide_until",
 )
 _FOLDER = "inbetween"
 

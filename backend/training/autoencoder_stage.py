@@ -23,8 +23,8 @@ from .windows import Batch
 class _NothingAcrossFrames(nn.Module):
     """Stands in for a time stack while every picture is decoded by itself."""
 
-    def forward(self, clip: Tensor, rows_at_once: int | None = None) -> Tensor:
-        return clip.new_zeros(())
+    def forward(self, clip: Tensor, share: Tensor, rows_at_once: int | None = None) -> Tensor:
+        return clip
 
 
 class AutoencoderStage(Stage):

@@ -113,10 +113,36 @@ def test_what_the_model_reads_travels_into_the_job(scene, tmp_path):
     obj = scenes.moving_box(scene, 1, 5)
     chosen = scene.inbetween
     chosen.prompt, chosen.negative_prompt, chosen.motion_speed = " a red ball ", "text", 8
-    chosen.guidance, chosen.steps = 3.5, 12
+    chosen.guidance, chosen.steps, chosen.sampler = 3.5, 12, "ddim"
+    chosen.guide_from, chosen.guide_until = 0.1, 0.6
     settings = job_of(scene, obj, tmp_path).settings
     assert (settings.prompt, settings.negative_prompt, settings.motion_speed) == ("a red ball", "text", 8)
-    assert (settings.guidance, settings.steps) == (3.5, 12)
+    assert (settings.guidance, settings.steps, settings.sampler) == (3.5, 12, "ddim")
+    assert (settings.guide_from, settings.guide_until) == (0.1, 0.6)
+
+
+def test_untouched_settings_of_the_model_are_the_contracts_own(scene, tmp_path):
+    settings = job_of(scene, scenes.moving_box(scene, 1, 5), tmp_path).settings
+    assert (settings.sampler, settings.guide_from, settings.guide_until) == ("", 0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("guide_from", [(0.0, 1.0), (0.7, 1.0), (0.95, 1.0)]),
+        ("guide_until", [(0.0, 0.7), (0.0, 0.05)]),
+    ],
+)
+def test_guides_lead_from_before_until_whatever_is_moved(scene, tmp_path, name, values):
+    chosen = scene.inbetween
+    for begin, end in values:
+        chosen.guide_from, chosen.guide_until = begin, end
+        assert (round(chosen.guide_from, 4), round(chosen.guide_until, 4)) == (begin, end)
+    chosen.guide_from, chosen.guide_until = 0.4, 0.5
+    setattr(chosen, name, 0.9 if name == "guide_from" else 0.2)
+    assert chosen.guide_until - chosen.guide_from > 0.04
+    settings = job_of(scene, scenes.moving_box(scene, 1, 5), tmp_path).settings
+    assert 0 <= settings.guide_from < settings.guide_until <= 1
 
 
 def test_a_scene_takes_the_preferred_engine_until_another_is_chosen(scene):

@@ -97,7 +97,7 @@ class ToonCrafterEngine:
                 take_in(model, read_lora(self._options.lora), self._options.lora_strength)
             if self._sketch_weights is not None:
                 model.sketch_encoder = open_sketch_encoder(self._sketch_weights.path)
-            mode = choose_mode(model, self._computing) or Mode.STREAMED
+            mode = choose_mode(model, self._computing, free_bytes(self._computing.device)) or Mode.STREAMED
             if self._options.memory != "auto":
                 mode = Mode(self._options.memory)
             self._maker = ClipMaker(model, self._computing, mode)

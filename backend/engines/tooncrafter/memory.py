@@ -43,8 +43,8 @@ class Thrift:
 
 
 THRIFT: dict[Mode, Thrift] = {
-    Mode.RESIDENT: Thrift(parts_leave=False, halves_together=True, frames_at_once=4),
-    Mode.STAGED: Thrift(parts_leave=True, halves_together=True, frames_at_once=4),
+    Mode.RESIDENT: Thrift(parts_leave=False, halves_together=True, frames_at_once=2),
+    Mode.STAGED: Thrift(parts_leave=True, halves_together=True, frames_at_once=2),
     Mode.SLICED: Thrift(parts_leave=True, halves_together=False, frames_at_once=1),
     Mode.STREAMED: Thrift(parts_leave=True, halves_together=False, frames_at_once=1, streams=True),
 }
@@ -120,10 +120,10 @@ def _sampling_bytes(configuration: Configuration, size: int) -> int:
 
 
 def _decoding_bytes(configuration: Configuration, size: int, frames_at_once: int | None) -> int:
-    """The clip at full size before and after a block, and what the frames being worked on take."""
+    """Two clips at full size, the keys' features, and what the frames being worked on take."""
     frame = configuration.height * configuration.width * configuration.autoencoder.ch
     at_once = min(frames_at_once or configuration.frames, configuration.frames)
-    return (5 * configuration.frames * frame + 3 * at_once * frame) * size
+    return (2 * configuration.frames + 18 + 3 * at_once) * frame * size
 
 
 def free_bytes(device: torch.device) -> int:
@@ -137,19 +137,18 @@ def free_bytes(device: torch.device) -> int:
     return int(free_memory_gb() * 2**30)
 
 
-#: The share of the free memory that is planned with: other programs and fragmentation take some.
+#: The share of the free memory that is planned with: kernels' workspaces and fragmentation take some.
 _USABLE = 0.9
 
 
-def choose_mode(model: ToonCrafter, computing: Computing) -> Mode | None:
-    """Return the fastest mode that the free memory allows; None when there is too little for any.
+def choose_mode(model: ToonCrafter, computing: Computing, free: int) -> Mode | None:
+    """Return the fastest mode for which that many free bytes are enough; None when there are too few for any.
 
-    Where nobody can tell how much is free, the fastest: a run that finds too little goes on in the next.
+    free: 0 where nobody can tell (`free_bytes`). Then the fastest: a run that finds too little goes on in the next.
     """
-    free = free_bytes(computing.device) * _USABLE
     if not free:
         return Mode.RESIDENT
-    return next((mode for mode in Mode if needs_bytes(mode, model, computing) <= free), None)
+    return next((mode for mode in Mode if needs_bytes(mode, model, computing) <= free * _USABLE), None)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -118,7 +118,8 @@ class GatedProjection(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """(…, width) -> (…, inner)."""
         value, gate = self.proj(tokens).chunk(2, dim=-1)
-        gated: Tensor = value * functional.gelu(gate)
+        # In place: nothing in a run is larger than this layer's numbers at the finest level.
+        gated: Tensor = functional.gelu(gate).mul_(value)
         return gated
 
 

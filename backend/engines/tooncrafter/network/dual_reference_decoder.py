@@ -1,7 +1,8 @@
 """The decoder: a clip's latents and the two keys' features in, pictures out.
 
 Layers inside a frame can run on a few frames at a time, and layers across frames on a few rows of every frame, with
-the same result as all at once; only the norm's statistics need the whole clip (`ClipGroupNorm`).
+the same result as all at once; only the norm's statistics need the whole clip (`ClipGroupNorm`). In pieces there
+are never more than two whole clips in memory: each piece of a result takes the place of what it was made from.
 """
 
 from __future__ import annotations
@@ -21,22 +22,31 @@ from .encoder import EPS, Middle, PictureResBlock
 from .normalisation import ClipGroupNorm, GroupNorm
 
 
-def in_pieces(function: Callable[[Tensor], Tensor], clip: Tensor, size: int | None, dim: int = 0) -> Tensor:
-    """Apply a function to pieces of a clip, `size` long along `dim`; None for the whole clip at once."""
-    if size is None or size >= clip.shape[dim]:
+def in_pieces(
+    function: Callable[[Tensor], Tensor],
+    clip: Tensor,
+    size: int | None,
+    dim: int = 0,
+    into: Tensor | None = None,
+) -> Tensor:
+    """Apply a function to pieces of a clip, `size` long along `dim`; None for the whole clip at once.
+
+    into: where the result goes if there are pieces, which spares a clip's worth of memory; it may be the clip
+    itself. Not for training, whose gradients need what would be overwritten.
+    """
+    if size is None:
         return function(clip)
-    whole: Tensor | None = None
     done = 0
     for piece in torch.split(clip, size, dim):
         made = function(piece)
-        if whole is None:
+        if into is None:
             # Made at once and filled: joining pieces afterwards would keep everything twice.
-            whole = made.new_empty([*made.shape[:dim], clip.shape[dim], *made.shape[dim + 1 :]])
-        whole.narrow(dim, done, made.shape[dim]).copy_(made)
+            into = made.new_empty([*made.shape[:dim], clip.shape[dim], *made.shape[dim + 1 :]])
+        into.narrow(dim, done, made.shape[dim]).copy_(made)
         done += made.shape[dim]
         del made
-    assert whole is not None
-    return whole
+    assert into is not None
+    return into
 
 
 class TimeStack(nn.Module):
@@ -51,13 +61,24 @@ class TimeStack(nn.Module):
         self.in_layers = convolution()
         self.out_layers = convolution(nn.Identity())
 
-    def forward(self, clip: Tensor, rows_at_once: int | None = None) -> Tensor:
-        """Return what to add to a clip (frames, channels, height, width), the same shape."""
-        return _convolve(self.out_layers, _convolve(self.in_layers, clip, rows_at_once), rows_at_once)
+    def forward(self, clip: Tensor, share: Tensor, rows_at_once: int | None = None) -> Tensor:
+        """Add a share (1,) of the convolved clip to the clip (frames, channels, height, width).
+
+        With rows_at_once the result takes the clip's place.
+        """
+        hidden = in_pieces(_convolution(self.in_layers, clip), clip, rows_at_once, dim=2)
+        convolve = _convolution(self.out_layers, hidden)
+        if rows_at_once is None:
+            return torch.addcmul(clip, share, convolve(hidden))
+        for rows, hidden_rows in zip(
+            torch.split(clip, rows_at_once, 2), torch.split(hidden, rows_at_once, 2), strict=True
+        ):
+            rows.addcmul_(share, convolve(hidden_rows))
+        return clip
 
 
-def _convolve(layers: nn.Sequential, clip: Tensor, rows_at_once: int | None) -> Tensor:
-    """Run norm, activation and convolution across frames, a few rows of every frame at a time."""
+def _convolution(layers: nn.Sequential, clip: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return norm, activation and convolution across frames, to be applied to rows of every frame of that clip."""
     norm, convolution = layers[0], layers[-1]
     assert isinstance(norm, ClipGroupNorm)
     scale, shift = norm.scale_and_shift(clip)
@@ -67,7 +88,7 @@ def _convolve(layers: nn.Sequential, clip: Tensor, rows_at_once: int | None) -> 
         convolved: Tensor = convolution(rearrange(activated, "t c h w -> 1 c t h w"))
         return rearrange(convolved, "1 c t h w -> t c h w")
 
-    return in_pieces(convolve, clip, rows_at_once, dim=2)
+    return convolve
 
 
 class ClipResBlock(PictureResBlock):
@@ -78,15 +99,26 @@ class ClipResBlock(PictureResBlock):
         self.mix_factor = nn.Parameter(torch.zeros(1))
         self.time_stack = TimeStack(output_channels, groups)
 
-    def forward(self, features: Tensor, frames_at_once: int | None = None) -> Tensor:
+    def forward(
+        self, features: Tensor, frames_at_once: int | None = None, upsample: nn.Module | None = None
+    ) -> Tensor:
         """(frames, channels, height, width) -> (frames, output channels, height, width).
+
+        upsample: enlarges each frame first; here, so that the enlarged clip, the largest of all, need not exist as
+        a whole. With frames_at_once the result takes the features' place where it fits there.
 
         With s the picture block's output and r the time stack's, the published mix of s + r and s in proportion
         sigmoid(mix factor) is s + sigmoid(mix factor) * r.
         """
-        clip = in_pieces(super().forward, features, frames_at_once)
-        residual: Tensor = self.time_stack(clip, _rows_at_once(clip, frames_at_once))
-        return torch.addcmul(clip, torch.sigmoid(self.mix_factor), residual)
+        picture_block = super().forward
+
+        def draw(frames: Tensor) -> Tensor:
+            return picture_block(frames if upsample is None else upsample(frames))
+
+        fits = upsample is None and not hasattr(self, "nin_shortcut")
+        clip = in_pieces(draw, features, frames_at_once, into=features if fits else None)
+        stacked: Tensor = self.time_stack(clip, torch.sigmoid(self.mix_factor), _rows_at_once(clip, frames_at_once))
+        return stacked
 
 
 def _rows_at_once(clip: Tensor, frames_at_once: int | None) -> int | None:
@@ -105,9 +137,12 @@ class Combiner(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 1)
 
     def forward(self, clip: Tensor, references: Tensor, frames_at_once: int | None = None) -> Tensor:
-        """clip: (frames, channels, height, width); references: (2, channels, height, width)."""
+        """clip: (frames, channels, height, width); references: (2, channels, height, width).
+
+        With frames_at_once the result takes the clip's place.
+        """
         first, last = self.conv(references)
-        combined = clip.clone()
+        combined = clip.clone() if frames_at_once is None else clip
         combined[0] += first
         combined[-1] += last
         return combined
@@ -127,7 +162,10 @@ class Fusion(nn.Module):
         self.to_out = nn.Sequential(nn.Linear(inner, channels))
 
     def forward(self, clip: Tensor, references: Tensor, frames_at_once: int | None = None) -> Tensor:
-        """clip: (frames, channels, height, width); references: (2, channels, height, width)."""
+        """clip: (frames, channels, height, width); references: (2, channels, height, width).
+
+        With frames_at_once the result takes the clip's place.
+        """
         places = rearrange(references, "k c h w -> 1 (k h w) c")
         context = KeysValues(split_heads(self.to_k(places), self.heads), split_heads(self.to_v(places), self.heads))
 
@@ -137,7 +175,7 @@ class Fusion(nn.Module):
             added: Tensor = self.to_out(rearrange(attended, "t n p d -> t p (n d)"))
             return frames + rearrange(added, "t (h w) c -> t c h w", h=frames.shape[2])
 
-        return in_pieces(fuse, clip, frames_at_once)
+        return in_pieces(fuse, clip, frames_at_once, into=clip)
 
 
 class TimeMixedConvolution(nn.Conv2d):
@@ -212,14 +250,15 @@ class DualReferenceDecoder(nn.Module):
 
         clip = self.conv_in(latents)
         clip = self.mid.block_1(clip, frames_at_once)
-        clip = in_pieces(self.mid.attn_1, clip, frames_at_once)
+        clip = in_pieces(self.mid.attn_1, clip, frames_at_once, into=clip)
         clip = self.mid.block_2(clip, frames_at_once)
+        upsample: nn.Module | None = None
         for index, level in reversed(list(enumerate(cast(Iterable[DecoderLevel], self.up)))):
             for block in level.block:
-                clip = block(clip, frames_at_once)
+                clip = block(clip, frames_at_once, upsample)
+                upsample = None
             clip = refine(clip, index)
-            if level.upsample is not None:
-                clip = in_pieces(level.upsample, clip, frames_at_once)
-        clip = refine(in_pieces(activate, clip, frames_at_once), len(self.up))
+            upsample = level.upsample
+        clip = refine(in_pieces(activate, clip, frames_at_once, into=clip), len(self.up))
         output: Tensor = self.conv_out(clip, frames_at_once)
         return output
