@@ -169,3 +169,26 @@ def test_a_guide_of_the_outline_alone_takes_the_details_along() -> None:
     yellow = (made.picture[..., 0] > 0.7) & (made.picture[..., 2] < 0.4) & (made.picture[..., 3] > 0.5)
     rows, columns = np.nonzero(yellow)
     assert (columns.mean(), rows.mean()) == pytest.approx((128, 110), abs=4)
+
+
+def test_frames_beside_a_guided_one_are_as_clean_as_without_a_guide() -> None:
+    start, end = drawing(60, 50), drawing(196, 50)
+    guide = lines_of(drawing(128, 110))
+    for frame in run(start, end, {0.5: guide}, times=(0.25, 0.5, 0.75)):
+        rows, columns = np.nonzero(frame.picture[..., 3] > 0.5)
+        place = (columns.min() + columns.max()) / 2, (rows.min() + rows.max()) / 2
+        assert np.abs(frame.picture - drawing(*place)).mean() < 0.004
+
+
+def test_with_arcs_the_way_through_a_guide_has_no_kink() -> None:
+    start, end = drawing(60, 50), drawing(196, 50)
+    guides = {0.5: lines_of(drawing(128, 110))}
+
+    def heights(*, arcs: bool) -> list[float]:
+        times = (0.4, 0.45, 0.5, 0.55, 0.6)
+        frames = run(start, end, guides, times=times, arcs=arcs)
+        return [float(np.nonzero(frame.picture[..., 3] > 0.5)[0].mean()) for frame in frames]
+
+    bent, straight = np.diff(heights(arcs=True), 2), np.diff(heights(arcs=False), 2)
+    assert abs(straight[1]) > 8
+    assert np.abs(bent).max() < 4

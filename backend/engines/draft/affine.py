@@ -112,6 +112,14 @@ def fit_affine(start: Points, end: Points, weights: NDArray[Any] | None = None) 
     return np.asarray(np.linalg.lstsq(system, end, rcond=None)[0].T)
 
 
+def fit_sound(start: Points, end: Points) -> Affine:
+    """Return the affine map that takes `start` closest to `end`, a similarity where that mirrors or distorts."""
+    sheared = fit_affine(start, end)
+    scales = np.linalg.svd(sheared[:, :2], compute_uv=False)
+    sound = np.linalg.det(sheared[:, :2]) > 0 and scales[1] > 0.6 and scales[0] < 1.7
+    return sheared if sound else fit_similarity(start, end)
+
+
 def is_plausible(affine: Affine) -> bool:
     """Say whether the map neither mirrors nor collapses nor explodes."""
     return bool(np.isfinite(affine).all()) and 0.08 < float(np.linalg.det(affine[:, :2])) < 12

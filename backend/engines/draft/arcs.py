@@ -74,6 +74,25 @@ class Arc:
 STRAIGHT = Arc(np.zeros(2), np.zeros(2))
 
 
+@dataclass(frozen=True)
+class Course:
+    """Arcs one after the other: the path through several waypoints. times: of all of them, from 0 to 1."""
+
+    times: tuple[float, ...]
+    arcs: tuple[Arc, ...]
+
+    def offset(self, time: float) -> Point:
+        """Return the offset (x, y) at `time` (0..1); zero at every waypoint."""
+        index = next(i for i, end in enumerate(self.times[1:]) if time <= end)
+        start, end = self.times[index : index + 2]
+        return self.arcs[index].offset((time - start) / (end - start))
+
+    @property
+    def reach(self) -> int:
+        """The largest offset, in whole pixels."""
+        return max(arc.reach for arc in self.arcs)
+
+
 def arc_between(
     before: Waypoint | None, start: Waypoint | None, end: Waypoint | None, after: Waypoint | None
 ) -> Arc:

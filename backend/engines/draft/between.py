@@ -9,15 +9,16 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from .arcs import STRAIGHT, Arc
+from .arcs import STRAIGHT, Arc, Course
 from .colour import LIVE_ALPHA, Premultiplied, is_opaque
 from .composing import compose
 from .crumbs import Specks, count_specks, without_crumbs
 from .flow import FlowMotion
 from .layers import LayeredMotion
+from .paths import Paths
 from .self_check import COMES_APART
 from .solving import solve
-from .view import Source
+from .view import Mask, Source
 
 #: Motion is found on pictures whose long side is at most this.
 WORKING_SIDE_PIXELS = 640
@@ -50,7 +51,7 @@ class Between:
     sources: tuple[Source, ...]
     opaque: bool
     specks: Specks | None
-    arc: Arc = STRAIGHT
+    arc: Arc | Course = STRAIGHT
     disagreement: float = 0.0
 
     @property
@@ -78,6 +79,12 @@ class Between:
             drawn[:] = without_crumbs(drawn, self.specks)
         return frame
 
+    def along(self, paths: Paths) -> Between:
+        """Return the same with its parts on other paths, all of them straight."""
+        assert self.motions is not None
+        led = [replace(motion, paths=paths) for motion in self.motions if isinstance(motion, LayeredMotion)]
+        return replace(self, motions=(led[0], led[1]), arc=STRAIGHT)
+
     def offset(self, time: float) -> tuple[float, float]:
         """Return how far (x, y in working pixels) the arc takes everything drawn off its own path at `time`."""
         bend = self.arc.offset(time) / self._scale()
@@ -88,12 +95,13 @@ class Between:
 
 
 def find_between(
-    start: Premultiplied, end: Premultiplied, *, prefer_regions: bool = False, arc: Arc = STRAIGHT
-) -> Between:
+    start: Premultiplied, end: Premultiplied, *, prefer_regions: bool = False,
+    arc: Arc | Course = STRAIGHT, also: Mask | None = None,
+) -> Between:  # fmt: skip
     """Solve the motion between two pictures of one size.
 
     prefer_regions: it is known already that this drawing's regions can be understood.
-    arc: how the path of the whole drawing bends.
+    arc: how the path of the whole drawing bends. also: where else something may be drawn on the way.
     """
     height, width = start.shape[:2]
     whole = np.s_[0:height, 0:width]
@@ -102,7 +110,7 @@ def find_between(
         return Between(start, end, "hold", whole, None, (), opaque, None)
     if opaque != is_opaque(end) or not (_can_move(start) and _can_move(end)):
         return Between(start, end, "cross-fade", whole, None, (), opaque, None)
-    box = _moving_box(start, end, opaque, arc.reach)
+    box = _moving_box(start, end, opaque, arc.reach, also)
     scale = min(1.0, WORKING_SIDE_PIXELS / max(height, width))
     a, b = (_shrunk(np.ascontiguousarray(key[box]), scale) for key in (start, end))
     still = opaque and box != whole
@@ -139,10 +147,12 @@ def _can_move(pixels: Premultiplied) -> bool:
     return drawn >= SMALLEST_DRAWING_PIXELS and float(np.max(deviation)) >= 0.5
 
 
-def _moving_box(start: Premultiplied, end: Premultiplied, opaque: bool, reach: int) -> Box:
+def _moving_box(start: Premultiplied, end: Premultiplied, opaque: bool, reach: int, also: Mask | None) -> Box:
     """Return the part of the picture in which anything can happen, with room around it for arcs."""
     height, width = start.shape[:2]
     busy = (start != end).any(axis=-1) if opaque else np.maximum(start[..., 3], end[..., 3]) > 0
+    if also is not None:
+        busy = busy | also
     rows, columns = np.flatnonzero(busy.any(axis=1)), np.flatnonzero(busy.any(axis=0))
     tall, wide = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
     room = 24 + reach + (max(tall, wide) // 5 if not opaque else max(tall, wide) // 12)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,10 @@ import numpy as np
 
 from ...job import Settings
 from .. import Interval, Report
-from .arcs import Waypoint, arc_between, waypoint
+from .arcs import Arc, Course, Waypoint, arc_between, waypoint
 from .between import Between, find_between
 from .colour import Gray, Premultiplied, premultiply
-from .guided_key import TooFarError, guided_key
+from .guided_key import TooFarError, follow_guide
 from .lines import strokes
 
 if TYPE_CHECKING:
@@ -53,43 +53,71 @@ def follow_guides(
     ends = [waypoint(0.0, start), waypoint(1.0, end)] if settings.arcs else [None, None]
     whole = find_between(start, end, arc=arc_between(beyond[0], ends[0], ends[1], beyond[1]))
     strength = min(1.0, settings.guide_strength / FULL_STRENGTH)
-    keys: list[tuple[float, Premultiplied]] = [(0.0, start)]
-    if strength > 0:
-        for number, time in enumerate(sorted(interval.guides), start=1):
-            report.progress(0, len(interval.times) + 1 + number)
-            guide = _fitted(interval.guides[time], start.shape[:2])
-            if float(strokes(guide).mean()) < LEAST_LINES:
-                report.warn("This guide has no lines, so it was not used.", time=time)
-                continue
-            try:
-                key = guided_key(whole, time, guide, strength)
-            except TooFarError:
-                report.warn(_TOO_FAR, time=time)
-                continue
-            if key is not None:
-                keys.append((time, key))
-    keys.append((1.0, end))
+    keys: dict[float, Premultiplied] = {}
+    guides = {
+        time: _fitted(interval.guides[time], start.shape[:2]) for time in sorted(interval.guides) if strength > 0
+    }
+    led, led_times = _with_room(whole, list(guides.values())), []
+    for number, (time, guide) in enumerate(guides.items(), start=1):
+        report.progress(0, len(interval.times) + 1 + number)
+        if float(strokes(guide).mean()) < LEAST_LINES:
+            report.warn("This guide has no lines, so it was not used.", time=time)
+            continue
+        try:
+            followed = follow_guide(led, time, guide, strength)
+        except TooFarError:
+            report.warn(_TOO_FAR, time=time)
+            continue
+        if not isinstance(followed, Between):
+            keys[time] = followed
+        elif followed is not led:
+            led = followed
+            led_times.append(time)
+
+    def course(times: list[float], pictures: list[Premultiplied]) -> list[Arc]:
+        way = [waypoint(time, key) if settings.arcs else None for time, key in zip(times, pictures, strict=True)]
+        along = [beyond[0], *way, beyond[1]]
+        return [arc_between(*along[index : index + 4]) for index in range(len(times) - 1)]
+
+    if not keys:
+        if not led_times:
+            return [Stretch(0.0, 1.0, whole)]
+        times = [0.0, *led_times, 1.0]
+        arcs = course(times, [start, *(led.draw(time) for time in led_times), end])
+        return [Stretch(0.0, 1.0, replace(led, arc=Course(tuple(times), tuple(arcs))))]
+    keys |= {time: led.draw(time) for time in led_times}
     understood = whole.opaque and whole.method == "regions"
 
-    def solved(keys: list[tuple[float, Premultiplied]]) -> list[Stretch]:
-        if len(keys) == 2:
+    def solved() -> list[Stretch]:
+        if not keys:
             return [Stretch(0.0, 1.0, whole)]
-        way = [waypoint(time, key) if settings.arcs else None for time, key in keys]
-        along = [beyond[0], *way, beyond[1]]
+        times = [0.0, *sorted(keys), 1.0]
+        pictures = [start, *(keys[time] for time in times[1:-1]), end]
         return [
-            Stretch(
-                t0, t1, find_between(a, b, prefer_regions=understood, arc=arc_between(*along[index : index + 4]))
+            Stretch(t0, t1, find_between(a, b, prefer_regions=understood, arc=arc))
+            for (t0, t1), (a, b), arc in zip(
+                pairwise(times), pairwise(pictures), course(times, pictures), strict=True
             )
-            for index, ((t0, a), (t1, b)) in enumerate(pairwise(keys))
-        ]  # fmt: skip
+        ]
 
-    stretches = solved(keys)
-    while len(keys) > 2 and (torn := _torn(stretches, whole)) is not None:
+    stretches = solved()
+    while keys and (torn := _torn(stretches, whole)) is not None:
         dropped = next(time for time in (torn.start, torn.end) if 0 < time < 1)
         report.warn(_COMES_APART, time=dropped)
-        keys = [(time, key) for time, key in keys if time != dropped]
-        stretches = solved(keys)
+        del keys[dropped]
+        stretches = solved()
     return stretches
+
+
+def _with_room(whole: Between, guides: list[Gray]) -> Between:
+    """Return the segment with room for the guides' strokes beyond what moves without them."""
+    outside = np.zeros(whole.start.shape[:2], np.bool_)
+    for guide in guides:
+        outside |= strokes(guide)
+    outside[whole.box] = False
+    if not outside.any() or whole.motions is None:
+        return whole
+    return find_between(whole.start, whole.end, arc=whole.arc, also=outside)
 
 
 def _torn(stretches: list[Stretch], whole: Between) -> Stretch | None:

@@ -1,8 +1,8 @@
-"""The picture that a guide stands for: several attempts at it, and the one whose lines lie closest to the guide's.
+"""What a guide stands for: several attempts at its picture, and the one whose lines lie closest to the guide's.
 
 The unguided picture, as it is and bent onto the guide's lines, is good where little has to change. The keys,
-posed after the guide region by region, also reach what is far from both; each is tried alone and with what the
-other adds.
+posed after the guide region by region, also reach what is far from both: their parts are led through that pose,
+or each posed key becomes a picture, alone and with what the other adds.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .between import WORKING_SIDE_PIXELS, Between
 from .colour import Gray, Premultiplied
 from .crumbs import without_crumbs
 from .filling import fill_areas
+from .led_paths import led_through
 from .line_sets import LineSet
 from .lines import drawn_lines, share_near, strokes
 from .posed_keys import bend_posed, compose_posed, pose_keys
@@ -34,6 +35,8 @@ _FEWEST_POINTS = 20
 _FAR = 0.09
 #: What attempts of each kind must be better by (share of the reach) than the simpler ones to be preferred.
 _BENT, _POSED, _GRAFTED = 0.004, 0.01, 0.016
+#: What leads the parts themselves through the guide is preferred: it needs no picture in between.
+_LED = -0.08
 #: Lines that the guide does not have weigh this much against lines of the guide that are missed.
 _EXTRA = 0.5
 
@@ -43,20 +46,23 @@ class Attempt:
     """A picture that the guide might stand for.
 
     met: share of the guide's lines that its lines lie on. misfit: how far apart its lines and the guide's are, both
-    ways. draw: makes it, at canvas size.
+    ways. draw: makes it, at canvas size. led: the segment on paths that lead through it, if there are any.
     """
 
     met: float
     misfit: float
     draw: Callable[[], Premultiplied]
+    led: Between | None = None
 
 
 class TooFarError(Exception):
     """No attempt comes close to the guide."""
 
 
-def guided_key(whole: Between, time: float, guide: Gray, strength: float) -> Premultiplied | None:
-    """Return the picture that a guide (0 = line, uint8, canvas size) stands for; None when it is drawn anyway.
+def follow_guide(whole: Between, time: float, guide: Gray, strength: float) -> Between | Premultiplied:
+    """Return the segment with its paths led through a guide (0 = line, uint8, canvas size), or a key to go through.
+
+    The key is the picture that the guide stands for. What meets the guide anyway is returned as it is.
 
     whole: how the segment is drawn without the guide. strength: 0..1, how far to go from there to the guide.
     Raises TooFarError when it cannot be told what the guide means.
@@ -69,14 +75,14 @@ def guided_key(whole: Between, time: float, guide: Gray, strength: float) -> Pre
         raise TooFarError
     attempts = _predicted(whole, time, lines, strength)
     if attempts[0].met > _MET and attempts[0].misfit < _MET_MISFIT:
-        return None
+        return whole
     if not whole.opaque or whole.method == "regions":
         attempts += _posed(whole, time, lines, strength)
     best = min(attempts, key=lambda attempt: attempt.misfit)
     if best.met < LEAST_MET:
         raise TooFarError
-    if best is attempts[0]:
-        return None
+    if best.led is not None:
+        return best.led
     picture = best.draw()
     return picture if whole.specks is None else without_crumbs(picture, whole.specks)
 
@@ -86,7 +92,7 @@ def _predicted(whole: Between, time: float, guide: LineSet, strength: float) -> 
     picture = whole.draw(time)
     shape = guide.strokes.shape
     small = cv2.resize(picture, shape[::-1], interpolation=cv2.INTER_AREA)
-    attempts = [_attempt(small, guide, lambda: picture, 0.0)]
+    attempts = [_attempt(small, guide, lambda: picture, 0.0, led=whole)]
     field = bend(small, guide, _FAR * float(np.hypot(*shape)))
     if field.any() and folded(field) <= MOST_FOLDED:
         whole_field = enlarged(field * np.float32(strength), picture.shape[:2])
@@ -104,9 +110,14 @@ def _posed(whole: Between, time: float, guide: LineSet, strength: float) -> list
     )
     with ThreadPoolExecutor(2) as pool:
         posed = pose_keys(whole, small, time, guide, pool)
+        led = led_through(whole, time, posed, strength)
         sides = list(pool.map(lambda side: bend_posed(posed, small, side, guide, opaque=whole.opaque), (0, 1)))
     softened = [side.softened(strength) for side in sides]
     attempts = []
+    for between in led:
+        picture = between.draw(time)
+        shown = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        attempts.append(_attempt(shown, guide, partial(between.draw, time), _LED, led=between))
     for side in (0, 1):
         for graft in (False, True):
             shown = compose_posed(sides, small, side, opaque=whole.opaque, graft=graft)
@@ -121,10 +132,13 @@ def _filled(draw: Callable[[], Premultiplied], guide: LineSet) -> Premultiplied:
     return fill_areas(draw(), guide)
 
 
-def _attempt(picture: Premultiplied, guide: LineSet, draw: Callable[[], Premultiplied], handicap: float) -> Attempt:
+def _attempt(
+    picture: Premultiplied, guide: LineSet, draw: Callable[[], Premultiplied], handicap: float,
+    led: Between | None = None,
+) -> Attempt:  # fmt: skip
     """Measure a picture of working size against the guide."""
     drawn = LineSet(drawn_lines(picture))
     as_it_is = [np.array(IDENTITY)]
     missed = float(drawn.misfits(guide.points, as_it_is)[0])
     extra = float(guide.misfits(drawn.points, as_it_is)[0])
-    return Attempt(share_near(guide.strokes, drawn.strokes), missed + _EXTRA * extra + handicap, draw)
+    return Attempt(share_near(guide.strokes, drawn.strokes), missed + _EXTRA * extra + handicap, draw, led)

@@ -8,6 +8,7 @@ limbs stay together.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -50,13 +51,21 @@ _STRETCH = 0.2
 
 
 @dataclass(frozen=True)
+class Stop:
+    """Where a part is (as seen from its parent, from the start key) at a time (0..1) on its way."""
+
+    time: float
+    relative: Affine
+
+
+@dataclass(frozen=True)
 class Part:
     """Everything that moves by one motion.
 
     motion: from the start key to the end key. relative: the same seen from the parent.
     centre: what the relative motion turns about, in the start key. parent: None for a part of its own.
     impact: 1 when the part arrives squashed, -1 when it leaves squashed, 0 when neither.
-    redrawn: a feature that opens and closes at an even pace, down to nothing.
+    redrawn: a feature that opens and closes at an even pace, down to nothing. stops: between the keys, in order.
     """
 
     motion: Affine
@@ -66,6 +75,7 @@ class Part:
     parent: int | None
     impact: int = 0
     redrawn: bool = False
+    stops: tuple[Stop, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,28 @@ class Paths:
             place(number)
         return placed
 
+    def through(self, time: float, places: dict[int, Affine]) -> Paths:
+        """Return the paths on which some parts are at given places (from the start key) at `time`.
+
+        The others go there with what they hang on.
+        """
+        led, placed = dict(self.parts), {}
+
+        def place(number: int) -> Affine:
+            if number not in placed:
+                part = self.parts[number]
+                carried = IDENTITY if part.parent is None else place(part.parent)
+                placed[number] = places.get(number, after(carried, _partial(part, time)))
+                if number in places:
+                    stops = [stop for stop in part.stops if stop.time != time]
+                    stops.append(Stop(time, after(inverse(carried), places[number])))
+                    led[number] = replace(part, stops=tuple(sorted(stops, key=lambda stop: stop.time)))
+            return placed[number]
+
+        for number in self.parts:
+            place(number)
+        return Paths(led)
+
     def with_features(self, features: dict[int, Part]) -> Paths:
         """Return the paths with further parts that hang on those there are."""
         return Paths({**self.parts, **features})
@@ -102,12 +134,23 @@ class Paths:
 def _partial(part: Part, time: float) -> Affine:
     if part.redrawn:
         linear = np.eye(2) + time * (part.relative[:, :2] - np.eye(2))
+    elif part.stops:
+        return _between_stops(part, time)
     else:
         linear = power(part.relative, time, _stretch_pace(part.impact, time))
     if part.is_joint:
         return about(linear, part.centre, part.centre)
     end = transform(part.relative, part.centre)
     return about(linear, part.centre, part.centre + time * (end - part.centre))
+
+
+def _between_stops(part: Part, time: float) -> Affine:
+    stops = [Stop(0.0, IDENTITY), *part.stops, Stop(1.0, part.relative)]
+    first, second = next((a, b) for a, b in pairwise(stops) if time <= b.time)
+    share = (time - first.time) / (second.time - first.time)
+    start, end = (transform(stop.relative, part.centre) for stop in (first, second))
+    step = power(after(second.relative, inverse(first.relative)), share)
+    return after(about(step, start, start + share * (end - start)), first.relative)
 
 
 def _stretch_pace(impact: int, time: float) -> float:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .affine import IDENTITY, Affine, fit_affine, fit_similarity
+from .affine import IDENTITY, Affine, fit_sound
 from .bending import MOST_FOLDED, Field, bend, enlarged, folded
 from .between import Between
 from .colour import Premultiplied
@@ -166,8 +166,7 @@ def _working_views(
     motion = whole.motions[side]
     rows, columns = motion.working_size
     origins = replace(motion, size=motion.working_size).origins(time if side == 0 else 1 - time, whole.offset(time))
-    scale = height / whole.start.shape[0]
-    top, left = round(whole.box[0].start * scale), round(whole.box[1].start * scale)
+    left, top = working_corner(whole, height)
     rows, columns = min(rows, height - top), min(columns, width - left)
     here = np.s_[top : top + rows, left : left + columns]
     sources[here][..., 0] = origins.x[:rows, :columns] + left
@@ -194,13 +193,7 @@ def _expected(whole: Between, side: int, time: float, regions: Regions) -> list[
             found.append(None)
             continue
         own = own[np.linspace(0, len(own) - 1, min(len(own), 300)).astype(int)]
-        start, end = exact[own], there[own]
-        motion = fit_similarity(start, end)
-        sheared = fit_affine(start, end)
-        scales = np.linalg.svd(sheared[:, :2], compute_uv=False)
-        if np.linalg.det(sheared[:, :2]) > 0 and scales[1] > 0.6 and scales[0] < 1.7:
-            motion = sheared
-        found.append(motion)
+        found.append(fit_sound(exact[own], there[own]))
     return _completed(found, regions)
 
 
@@ -235,19 +228,30 @@ def _depth(whole: Between, side: int, regions: Regions) -> tuple[NDArray[Any], M
     backdrop = np.zeros(regions.count, np.bool_)
     motion = whole.motions[side] if whole.motions is not None else None
     if isinstance(motion, LayeredMotion):
-        scale = height / whole.start.shape[0]
-        top, left = round(whole.box[0].start * scale), round(whole.box[1].start * scale)
-        votes = np.zeros((regions.count + 1, len(motion.layers)))
-        for index, layer in enumerate(motion.layers):
-            rows, columns = np.nonzero(layer.mask[..., 0] > 100)
-            rows, columns = rows + layer.top + top, columns + layer.left + left
-            inside = (rows < height) & (columns < width)
-            votes[:, index] = np.bincount(regions.cores[rows[inside], columns[inside]], minlength=regions.count + 1)
-        layer_of = votes[1:].argmax(axis=1)
+        layer_of = layers_of(whole, motion, regions)
         depth += layer_of
         if motion.backdrop is not None:
             backdrop = np.array([layer.number == motion.backdrop for layer in motion.layers])[layer_of]
     return np.asarray(depth), backdrop
+
+
+def layers_of(whole: Between, motion: LayeredMotion, regions: Regions) -> NDArray[Any]:
+    """Return for each region of a key in which of its layers (0: rearmost) most of it is."""
+    height, width = regions.labels.shape
+    left, top = working_corner(whole, height)
+    votes = np.zeros((regions.count + 1, len(motion.layers)))
+    for index, layer in enumerate(motion.layers):
+        rows, columns = np.nonzero(layer.mask[..., 0] > 100)
+        rows, columns = rows + layer.top + top, columns + layer.left + left
+        inside = (rows < height) & (columns < width)
+        votes[:, index] = np.bincount(regions.cores[rows[inside], columns[inside]], minlength=regions.count + 1)
+    return np.asarray(votes[1:].argmax(axis=1))
+
+
+def working_corner(whole: Between, height: int) -> tuple[int, int]:
+    """Return where (x, y) what moves begins in the picture drawn `height` rows high."""
+    scale = height / whole.start.shape[0]
+    return round(whole.box[1].start * scale), round(whole.box[0].start * scale)
 
 
 def _outlines_to_the_front(regions: Regions, depth: NDArray[Any]) -> Regions:

@@ -1,0 +1,93 @@
+"""The parts of both keys led through a guide's pose: their paths bend, nothing is drawn anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import compress
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .affine import Affine, fit_sound, inverse, transform
+from .between import Between
+from .layers import LayeredMotion
+from .paths import Paths
+from .posed_keys import PosedKey, layers_of, working_corner
+
+#: Points of each region that say where its part is, and the fewest that do.
+_POINTS = 60
+_FEWEST_POINTS = 12
+#: A part whose regions the guide poses differently (so much of it by more pixels than this) has no one place there.
+_OFF_PIXELS = 6.0
+_MOST_OFF = 0.3
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a part is in the guide's pose, from the start key, and how far its outlines are off."""
+
+    affine: Affine
+    misfit: float
+
+
+def led_through(whole: Between, time: float, posed: list[PosedKey], strength: float) -> list[Between]:
+    """Return the segment with its parts led through either key's pose at `time`, and through the better of both.
+
+    posed: both keys in the guide's pose. strength: 0..1, how far to go from the unguided place to the guide's.
+    """
+    if whole.motions is None or not isinstance(whole.motions[0], LayeredMotion):
+        return []
+    paths = whole.motions[0].paths
+    found = [_places(whole, side, posed[side], paths) for side in (0, 1)]
+    better = dict(found[0])
+    for number, place in found[1].items():
+        if number not in better or place.misfit < better[number].misfit:
+            better[number] = place
+    unguided = paths.at(time)
+    led = []
+    for places in (*found, better):
+        if places:
+            there = {
+                number: unguided[number] + strength * (place.affine - unguided[number])
+                for number, place in places.items()
+            }
+            led.append(whole.along(paths.through(time, there)))
+    return led
+
+
+def _places(whole: Between, side: int, posed: PosedKey, paths: Paths) -> dict[int, _Place]:
+    """Return where the parts of one key are that the guide draws."""
+    assert whole.motions is not None
+    motion = whole.motions[side]
+    assert isinstance(motion, LayeredMotion)
+    layer_of = layers_of(whole, motion, posed.regions)
+    corner = np.array(working_corner(whole, posed.key.shape[0]))
+    places = {}
+    for index, layer in enumerate(motion.layers):
+        members = np.flatnonzero(layer_of == index)
+        told = posed.pose.told[members]
+        if not told.any() or layer.number == motion.backdrop or paths.parts[layer.number].redrawn:
+            continue
+        points = [_sample(posed.regions.cores == region + 1) for region in members]
+        ends = [transform(posed.pose.motions[region], own) for region, own in zip(members, points, strict=True)]
+        starts = [own - corner for own in points]
+        ends = [own - corner for own in ends]
+        if side == 1:
+            back = inverse(paths.parts[layer.number].motion)
+            starts = [transform(back, own) for own in starts]
+        start, end = (np.concatenate(list(compress(own, told))) for own in (starts, ends))
+        if len(start) < _FEWEST_POINTS:
+            continue
+        affine = fit_sound(start, end)
+        off = np.linalg.norm(transform(affine, np.concatenate(starts)) - np.concatenate(ends), axis=1)
+        sizes = np.array([float(len(own)) for own in points])[told]
+        if (off > _OFF_PIXELS).mean() <= _MOST_OFF:
+            misfit = float(sizes @ posed.pose.misfit[members][told] / sizes.sum())
+            places[layer.number] = _Place(affine, misfit)
+    return places
+
+
+def _sample(mask: NDArray[Any]) -> NDArray[Any]:
+    points = np.argwhere(mask)[:, ::-1].astype(np.float64)
+    return np.asarray(points[np.linspace(0, len(points) - 1, min(len(points), _POINTS)).astype(int)])
