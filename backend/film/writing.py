@@ -57,16 +57,18 @@ def write_movie(
     rate: Fraction,
     size: tuple[int, int],
     sound: Sound | None = None,
+    desk: Path | None = None,
 ) -> None:
     """Write frames of one size, (height, width, 3) uint8 RGB, as H.264, in .webm as VP9.
 
-    The file appears under its name when it is whole. size: (width, height). Raises OSError when the disk refuses,
-    UserError("video-format") for a name with another ending.
+    The file appears under its name when it is whole. size: (width, height). desk: a folder on the same disk where
+    it grows meanwhile, so that whoever clears that away clears away what a kill has left. Raises OSError when the
+    disk refuses, UserError("video-format") for a name with another ending.
     """
     import av
 
     check_movie_name(path)
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
+    temporary = _growing(path, desk)
     try:
         with av.open(str(temporary), "w") as container, contextlib.ExitStack() as open_files:
             stream = _picture_stream(container, path.suffix.lower(), rate, size)
@@ -86,11 +88,14 @@ def write_movie(
             temporary.unlink(missing_ok=True)
 
 
-def write_sound(path: Path, sound: Sound) -> None:
-    """Write a movie's sound alone, as it is, into a Matroska file; whole or absent. Raises OSError."""
+def write_sound(path: Path, sound: Sound, desk: Path | None = None) -> None:
+    """Write a movie's sound alone, as it is, into a Matroska file; whole or absent. Raises OSError.
+
+    desk: as of a movie.
+    """
     import av
 
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
+    temporary = _growing(path, desk)
     try:
         with av.open(str(temporary), "w") as container, contextlib.ExitStack() as open_files:
             passing = _PassingSound.of(container, sound, path.suffix.lower(), open_files)
@@ -103,6 +108,10 @@ def write_sound(path: Path, sound: Sound) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _growing(path: Path, desk: Path | None) -> Path:
+    return (desk or path.parent) / f".{path.stem}.{uuid.uuid4().hex}{path.suffix}"
 
 
 def _picture_stream(container: OutputContainer, ending: str, rate: Fraction, size: tuple[int, int]) -> VideoStream:

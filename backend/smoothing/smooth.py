@@ -125,7 +125,7 @@ class _Work:
         self._write_keys(jobs)
         self._draw(jobs)
         count = self._clock.smooth_frames(shots[-1].first + shots[-1].frames)
-        self._deliver(_Reel(self._film, self._clock, shots, jobs), count)
+        self._deliver(_Reel(self._film, self._clock, shots, jobs), count, place)
         drawings = sum(len(shot.drawings) for shot in shots)
         drawn = sum(len(gap.wanted) for part in gaps for gap in part)
         held = sum(shot.frames for shot in shots) - drawings
@@ -198,14 +198,14 @@ class _Work:
             done += sum(len(gap.wanted) for gap in job.gaps)
             self._watch.step(done)
 
-    def _deliver(self, reel: _Reel, count: int) -> None:
-        """Write the smoother film."""
+    def _deliver(self, reel: _Reel, count: int, desk: Path) -> None:
+        """Write the smoother film. desk: where files grow."""
         out = self._request.out
         self._watch.stage("Writing the film", count)
         if self._to_movie:
             sound = self._sound(count) if self._film.sound else None
             shown = (_shown(frame) for frame in self._looking(reel.frames(count)))
-            write_movie(out, shown, self._rate, self._film.size, sound)
+            write_movie(out, shown, self._rate, self._film.size, sound, desk)
             return
         out.mkdir(parents=True, exist_ok=True)
         finished = {
@@ -218,7 +218,7 @@ class _Work:
                 picture = frame.astype(np.float32) / np.float32(255)
                 write_picture(out / _name(number), picture, f"{self.stamp}:{number}")
         if self._film.sound:
-            write_sound(out / "sound.mka", self._sound(count))
+            write_sound(out / "sound.mka", self._sound(count), desk)
 
     def _sound(self, count: int) -> Sound:
         """Return what is heard while the frames are seen; all that there is, where the whole film was taken."""

@@ -92,6 +92,7 @@ _LABELS = {
     "Frames {first} to {last}: lies over both strips": "Bilder {first} bis {last}: liegt über beiden Streifen",
     "{stage}: {done} of {wanted}": "{stage}: {done} von {wanted}",
     "Starting the drawing engine": "Der Zeichner wird gestartet",
+    "Reading the pictures": "Die Bilder werden gelesen",
 }
 
 _BUTTONS = {

@@ -61,6 +61,8 @@ class Undertaking(ABC):
 
     #: The step that can be undone when it has come to its end, "" when that is no change of the file.
     undo = ""
+    #: What is said of it until the command speaks.
+    opening = "Starting the drawing engine"
 
     def __init__(self, name: str, engine: str, arguments: list[str]) -> None:
         self.number = next(_numbers)
@@ -146,6 +148,8 @@ class Undertaking(ABC):
 
 #: What is on its way now.
 under_way: list[Undertaking] = []
+#: How far that was when it was drawn last.
+_seen: list[tuple[int, str, int]] = []
 
 
 def undertake(undertaking: Undertaking) -> None:
@@ -186,9 +190,13 @@ def close() -> None:
 
 
 def _tick() -> float | None:
+    global _seen
     try:
         _step(may_wait=True)
-        watching.redraw()
+        now = [(one.number, one.errand.stage, one.errand.done) for one in under_way]
+        if now != _seen:
+            _seen = now
+            watching.redraw()
     except Exception:
         _log.exception("following the sequencer's work failed for a moment")
     return _POLL_SECONDS if under_way else None

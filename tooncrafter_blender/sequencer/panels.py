@@ -146,9 +146,9 @@ def _draw_undertaking(layout: Any, undertaking: background.Undertaking) -> None:
     """Draw how far it is, with the cross that stops it."""
     errand = undertaking.errand
     row = layout.row(align=True)
-    text = errand.stage or say("Starting the drawing engine")
+    text = bpy.app.translations.pgettext_iface(errand.stage or undertaking.opening)
     if errand.of:
-        text = say("{stage}: {done} of {wanted}", stage=errand.stage, done=errand.done, wanted=errand.of)
+        text = say("{stage}: {done} of {wanted}", stage=text, done=errand.done, wanted=errand.of)
     if errand.seconds_left >= 1:
         text = say("{text} · {time} left", text=text, time=duration(errand.seconds_left))
     row.progress(factor=min(1.0, errand.done / errand.of) if errand.of else 0.0, type="BAR", text=text)

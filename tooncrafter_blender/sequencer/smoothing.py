@@ -106,10 +106,17 @@ class _Smoothing(background.Undertaking):
                 self._source().write_text("\n".join(map(str, self._part.pictures)) + "\n", encoding="utf-8")
         except OSError as error:
             raise folder_refused(self.out.parent, error) from error
-        if self._part.movie.name and self.out.exists():  # a movie is whole or absent
+        if self._is_there():
             self._began = self.errand.succeeded = True
             return
         super().begin(python)
+
+    def _is_there(self) -> bool:
+        """Tell whether an earlier request has made all of the film: then the work beside it is gone."""
+        if not self._part.pictures:
+            return self.out.exists()
+        at_work = self.out.with_name(f"{self.out.name}_work").exists()
+        return not at_work and all((self.out / _picture(n)).exists() for n in range(self._count, 0, -1))
 
     def abandon(self) -> None:
         """What is finished lies in a folder beside the film, for the next time."""

@@ -133,6 +133,8 @@ def make_transition(scene: bpy.types.Scene, place: Place, choice: Choice) -> bac
 class _Reading(background.Undertaking):
     """The keys of a transition on their way into a new job folder."""
 
+    opening = "Reading the pictures"
+
     def __init__(self, scene: bpy.types.Scene, place: Place, stills: tuple[Still, Still], choice: Choice) -> None:
         name = f"{place.first.name} → {place.second.name}"
         self._home = home_of(scene, None, name)
