@@ -253,6 +253,16 @@ def test_strips_without_files_of_their_own_are_refused_by_kind(saved: bpy.types.
     assert "Strobe" in refused(saved, pictures)
 
 
+def test_nothing_is_pressed_while_a_meta_strip_is_open(saved: bpy.types.Scene, tmp_path: Path) -> None:
+    add_pictures(saved, write_pictures(tmp_path / "drawings"))
+    editor = saved.sequence_editor
+    editor.display_stack(editor.strips.new_meta("Group", 2, 1))
+    with pytest.raises(UserError, match="meta strip is open"):
+        material.selected(saved)
+    editor.display_stack(None)
+    assert {strip.name for strip in material.selected(saved)} == {"Shot", "Group"}
+
+
 def test_a_single_picture_an_odd_kind_and_an_odd_rate_are_sentences(saved: bpy.types.Scene, tmp_path: Path) -> None:
     paths = write_pictures(tmp_path / "drawings")
     assert "single picture" in refused(saved, add_pictures(saved, paths[:1]))

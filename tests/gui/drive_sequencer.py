@@ -136,6 +136,7 @@ def story() -> Story:
     yield from see_all()
     screenshot("sequencer_before", sequencer())
     before = (shot.channel, shot.frame_final_start, shot.frame_final_end)
+    shot_length = shot.frame_final_duration
     with bpy.context.temp_override(window=driver.window()):
         bpy.ops.ed.undo_push(message="Strip is there")
     yield from sidebar.press("Smooth Strip")
@@ -165,6 +166,21 @@ def story() -> Story:
     yield from sidebar.press_operator("inbetween.cancel_film")
     yield from wait_until(lambda: not background.under_way, 60)
     assert len(strips()) == 2 and queue.refused is None
+
+    say("more frames than the timeline has, in the same time")
+    settings.rate = "x2"
+    yield from sidebar.press("Smooth Strip")
+    yield from wait_until(lambda: len(strips()) == 4)
+    double, speed = strips()["Hop Smooth.001"], strips()["Hop Smooth.001 Speed"]
+    assert len(double.elements) == 32
+    assert double.frame_final_duration == speed.frame_final_duration == shot_length
+    once = dict(seen)
+    for frame in (3, 4, 5):
+        yield from red_at(frame)
+        assert abs(seen[frame] - once[frame]) < 0.01, (frame, seen, once)
+    yield from driver.undo()
+    assert {strip.name for strip in strips()} == {"Hop", "Hop Smooth"}
+    settings = driver.window().scene.inbetween_sequencer
     settings.rate = "scene"
 
     say("a transition")

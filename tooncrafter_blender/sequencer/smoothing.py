@@ -193,7 +193,7 @@ def add_film(
         effects: Any = editor.strips
         above = free_channel(editor, run)
         effect = effects.new_effect(
-            name=f"{label} Speed", type="SPEED", channel=above, frame_start=start, input1=strip
+            name=f"{strip.name} Speed", type="SPEED", channel=above, frame_start=start, input1=strip
         )
         effect.speed_control, effect.speed_factor = "MULTIPLY", count / part.length
         effect.select = False
