@@ -31,7 +31,13 @@ _OLDEST = (4, 5)
 #: Drivers for other occasions: one needs the extension's package, one takes long and breaks things.
 _APART = {"setup", "faults"}
 #: What is written differently for each version of Blender.
-_TESTS = ("test_results.py", "test_strokes.py", "test_showing.py")
+_TESTS = (
+    "test_results.py",
+    "test_strokes.py",
+    "test_showing.py",
+    "test_smooth_strip.py",
+    "test_transitions.py",
+)
 
 
 @dataclass(frozen=True)
