@@ -122,6 +122,14 @@ def test_between_strips_that_touch_it_lies_over_both_on_a_free_channel(
     assert [place_of(key) for key in keys] == pytest.approx([PLACES[3], PLACES[1]], abs=1)
 
 
+def test_that_strips_below_show_through_clear_pictures_is_said(saved: bpy.types.Scene, tmp_path: Path) -> None:
+    saved.inbetween.engine = "hold"
+    paths = write_pictures(tmp_path / "cels", clear=True)
+    first = add_pictures(saved, paths, 1, 1, "One")
+    second = add_pictures(saved, paths, 13, 1, "Two")
+    assert "show through" in press_and_draw(saved, first, second).remarks[0]
+
+
 def test_an_overlap_is_covered_whole_however_short_the_transition_was_asked_for(
     saved: bpy.types.Scene, tmp_path: Path
 ) -> None:

@@ -26,15 +26,12 @@ from ..results.shown import Run
 from ..results.strip import free_channel, show_in_sequencer, take_placement
 from . import background
 from .settings import frames_wanted, rate_of
-from .strips import Part, read_part, refuse_what_has_no_files
+from .strips import Part, may_be_transparent, read_part, refuse_what_has_no_files
 
 #: In the folder of a file's jobs.
 FILMS_FOLDER = "films"
 _LONGEST_NAME = 40
 _LABEL = "Smooth"
-#: PNG's number for colours with transparency, where it stands in the file, and endings that have none.
-_PNG_ALPHA, _PNG_KIND = (4, 6), 25
-_OPAQUE = (".jpg", ".jpeg", ".bmp")
 
 
 def the_strip(chosen: Sequence[bpy.types.Strip]) -> bpy.types.Strip:
@@ -185,7 +182,7 @@ def add_film(
     if source:
         take_placement(strip, source)
         strip.blend_type = source.blend_type
-        if part.pictures and _may_be_transparent(part.pictures[0]):
+        if part.pictures and may_be_transparent(part.pictures[0]):
             source.mute = True  # it would be seen through the new one
     strip.select = False  # what the person has selected stays so
     names = [strip.name]
@@ -204,14 +201,3 @@ def add_film(
 
 def _picture(number: int) -> str:
     return picture_name(number).rjust(len("000000.png"), "0")
-
-
-def _may_be_transparent(path: Path) -> bool:
-    if path.suffix.lower() != ".png":
-        return path.suffix.lower() not in _OPAQUE
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(_PNG_KIND + 1)
-    except OSError:
-        return True
-    return len(head) <= _PNG_KIND or head[_PNG_KIND] in _PNG_ALPHA

@@ -26,6 +26,9 @@ _KINDS = {
     "COLOR": "a colour strip",
     "ADJUSTMENT": "an adjustment layer",
 }
+#: PNG's numbers for colours with transparency, where they stand in the file, and other kinds that may have some.
+_PNG_ALPHA, _PNG_KIND = (4, 6), 25
+_CLEAR_KINDS = (".webp", ".tif", ".tiff", ".tga")
 _RENDER_FIRST = "Render it to a movie or to pictures first, and use the strip of these."
 
 
@@ -232,3 +235,15 @@ def _existing(strip: bpy.types.Strip, paths: Iterable[Path]) -> list[Path]:
                 "Bring the file back, or lead the strip to where it is now.",
             )
     return found
+
+
+def may_be_transparent(path: Path) -> bool:
+    """Tell whether a file is of a kind that one may be able to see through; movies count as opaque."""
+    if path.suffix.lower() != ".png":
+        return path.suffix.lower() in _CLEAR_KINDS
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_PNG_KIND + 1)
+    except OSError:
+        return False
+    return len(head) > _PNG_KIND and head[_PNG_KIND] in _PNG_ALPHA

@@ -37,7 +37,7 @@ from ..jobs import Entry, queue
 from ..properties import Choice
 from . import background
 from .settings import rate_of
-from .strips import Still, refuse_what_has_no_files, still_at
+from .strips import Still, may_be_transparent, refuse_what_has_no_files, still_at
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,7 @@ class _Reading(background.Undertaking):
         ]
         self._segment = Segment(keys[0], keys[1], place.wanted, easing=choice.easing)
         self._rate, self._choice = float(rate_of(scene)), choice
+        self._shows_through = not place.gap and any(may_be_transparent(still.path) for still in stills)
         #: What the job made, None until it is queued.
         self.entry: Entry | None = None
         self.folder = job_folders.new_folder(place.start, place.end)
@@ -176,6 +177,8 @@ class _Reading(background.Undertaking):
         for key in (self._segment.start, self._segment.end):
             write_thumbnail(self.folder / key.image, thumbnails / picture_name(key.frame))
         write_job(self.folder, job)
+        if self._shows_through:
+            self.errand.notes.append("Where the pictures are transparent, the strips below show through.")
         self.entry = Entry(job, self.folder, self._home, "strip", remarks=tuple(self.errand.notes))
         queue.submit(self.entry, python)
         watching.start()
