@@ -280,7 +280,7 @@ def modes(model: ToonCrafter, computing: Computing, clock: Clock) -> None:
     configuration = model.configuration
     picture = torch.rand(3, configuration.height, configuration.width) * 2 - 1
     wish = Wish(picture, picture.flip(-1), "a cat", "", {}, 0.0, fps=10, guidance=7.5, seed=1)
-    preset = replace(PRESETS["best"], steps=2)
+    preset = replace(PRESETS["balanced"], steps=2)
     print("\n| memory mode | seconds | estimated GB | peak GB |\n|---|---|---|---|")
     for mode in Mode:
         maker = ClipMaker(model, computing, mode)

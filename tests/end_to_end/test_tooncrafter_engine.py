@@ -16,7 +16,16 @@ import numpy as np
 import pytest
 import torch
 
-from backend.engines import Frame, Interval
+from backend.cli import main
+from backend.engines import (
+    DEVICE_VARIABLE,
+    LORA_VARIABLE,
+    MEMORY_VARIABLE,
+    MODEL_VARIABLE,
+    SKETCH_ENCODER_VARIABLE,
+    Frame,
+    Interval,
+)
 from backend.engines.tooncrafter import clip as clip_module
 from backend.engines.tooncrafter import engine as engine_module
 from backend.engines.tooncrafter.clip import ClipMaker, Wish
@@ -32,12 +41,14 @@ from backend.job import Canvas, Job, Picture, Segment, Settings
 from backend.messages import Preview, Progress
 from backend.pictures import write_picture
 from backend.run import run_job
+from backend.weights import FOLDER_VARIABLE
 
 from .jobs import ball, make_job
 from .tiny_weights import write_tiny_model, write_tiny_sketch_encoder
 
 ROOT = Path(__file__).resolve().parents[2]
 FAST = Settings(preset="quick", steps=2, seed=3)
+_OPTIONS = (DEVICE_VARIABLE, LORA_VARIABLE, MEMORY_VARIABLE, MODEL_VARIABLE, SKETCH_ENCODER_VARIABLE)
 
 
 @dataclass
@@ -140,16 +151,14 @@ def test_any_number_of_drawings(engine: ToonCrafterEngine, count: int) -> None:
     assert [step for step, _ in heard.steps] == list(range(1, len(heard.steps) + 1))
 
 
-@pytest.mark.parametrize("preset", ["quick", "balanced", "best"])
-@pytest.mark.parametrize("steps", [1, 2, 7, 15])
-def test_any_number_of_steps(engine: ToonCrafterEngine, steps: int, preset: str) -> None:
+@pytest.mark.parametrize("sampler", ["dpm", "ddim"])
+@pytest.mark.parametrize("steps", [1, 2, 7, 15, 60])
+def test_any_number_of_steps(engine: ToonCrafterEngine, steps: int, sampler: str) -> None:
     heard = Heard()
-    drawn(engine, Interval(*keys(96, 64), at_frames(7)), replace(FAST, steps=steps, preset=preset), heard)
+    settings = replace(FAST, steps=steps, sampler=sampler, guidance=1.0)
+    drawn(engine, Interval(*keys(96, 64), at_frames(7)), settings, heard)
     assert heard.steps[-1] == (steps + 2, steps + 2)
-
-
-def test_sixty_steps(engine: ToonCrafterEngine) -> None:
-    drawn(engine, Interval(*keys(96, 64), at_frames(7)), replace(FAST, steps=60, preset="best"))
+    assert heard.notes["method"] == f"{sampler}, {steps} steps"
 
 
 def test_the_same_seed_draws_the_same_and_another_one_another(engine: ToonCrafterEngine) -> None:
@@ -178,6 +187,16 @@ def test_guides_lead(engine: ToonCrafterEngine, count: int) -> None:
     guided = drawn(engine, replace(interval, guides=dict.fromkeys(evenly(count), lines)), FAST, heard)
     assert (pixels(guided) != pixels(drawn(engine, interval))).any()
     assert heard.warnings == []
+
+
+def test_only_guides_that_are_never_used_are_told(engine: ToonCrafterEngine) -> None:
+    lines = np.ones((32, 48), np.float32)
+    lines[8:24, 22:26] = 0
+    guides, few, many = dict.fromkeys(evenly(16), lines), Heard(), Heard()
+    drawn(engine, Interval(*keys(48, 32), at_frames(7), guides=guides), replace(FAST, steps=1), few)
+    assert len(few.warnings) == 2, "one run has fourteen frames for guides"
+    drawn(engine, Interval(*keys(48, 32), evenly(16), guides=guides), replace(FAST, steps=1), many)
+    assert many.warnings == [], "runs within the run have more"
 
 
 def test_guides_without_strength_and_empty_ones_change_nothing_and_say_so(engine: ToonCrafterEngine) -> None:
@@ -398,18 +417,6 @@ def test_a_job_shows_its_half_made_drawings(tmp_path: Path, tiny: Options, monke
     assert sum(isinstance(event, Progress) for event in events) == 8
 
 
-def command(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TOONCRAFTER_")}
-    return subprocess.run(
-        [sys.executable, "-m", "backend", *map(str, arguments)],
-        cwd=ROOT,
-        env=environment | variables,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
-
-
 @pytest.fixture
 def pair(tmp_path: Path) -> list[object]:
     """The command's beginning: two pictures, the engine, and where to write."""
@@ -423,31 +430,65 @@ def test_the_whole_way_from_the_command_line(pair: list[object], tiny: Options, 
     guide = np.ones((135, 240, 4), np.float32)
     guide[40:90, 100:108, :3] = 0
     write_picture(tmp_path / "guide.png", guide)
-    done = command(
+    arguments = [
         *pair, "--weights", tiny.weights, "--sketch-weights", tiny.sketch_weights, "--device", "cpu",
         "-n", 3, "--steps", 2, "--guide", f"0.5={tmp_path / 'guide.png'}", "--memory", "staged",
-    )  # fmt: skip
+    ]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "backend", *map(str, arguments)],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("TOONCRAFTER_")},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0001.png", "0002.png", "0003.png"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--weights", "{nothing}"], "nothing.png"),
+        ([], "tooncrafter weights"),
+        (["--weights", "{text}"], "text.png"),
+        (["--weights", "{sketch}"], "sketch encoder"),
+        (["--weights", "{model}", "--guide", "0.5={guide}"], "without guides"),
+        (["--weights", "{model}", "--guide", "1.5={guide}"], "between 0 and 1"),
+        (["--weights", "{model}", "--sketch-weights", "{sketch}", "--guide", "0.5={text}"], "cannot be read"),
+        (["--weights", "{model}", "-n", "0"], "-n 0"),
+        (["--weights", "{model}", "--device", "cuda"], "CUDA"),
+        (["--weights", "{model}", "--lora", "{nothing}"], "nothing.png"),
+        (["--weights", "{model}", "{small}"], "240 × 135"),
+        (["--weights", "{model}", "{text}"], "cannot be read"),
+        (["--weights", "{model}", "{nothing}"], "is not there"),
+    ],
+    ids=str,
+)
 def test_what_is_missing_or_wrong_is_a_sentence_and_exit_code_two(
-    pair: list[object], tiny: Options, tmp_path: Path
+    pair: list[object],
+    tiny: Options,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: str,
 ) -> None:
-    (tmp_path / "notes.txt").write_text("no weights", encoding="utf-8")
+    """A last argument without an option before it takes the end key's place."""
+    if said == "CUDA" and torch.cuda.is_available():
+        pytest.skip("there is a CUDA card here")
+    for variable in _OPTIONS:  # what the command sets is taken back too
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "no weights"))
+    monkeypatch.setattr(engine_module, "open_model", lambda path: pytest.fail("the model was opened"))
+    (tmp_path / "text.png").write_text("no picture and no weights", encoding="utf-8")
     write_picture(tmp_path / "guide.png", np.ones((135, 240, 4), np.float32))
-    guide = ("--guide", f"0.5={tmp_path / 'guide.png'}")
-    cases: list[tuple[list[object], str]] = [
-        (["--weights", tmp_path / "nowhere.safetensors"], "nowhere.safetensors"),
-        (["--weights", tmp_path / "notes.txt"], "notes.txt"),
-        (["--weights", tiny.sketch_weights], "sketch encoder"),
-        (["--weights", tiny.weights, *guide], "guide"),
-        (["--weights", tiny.weights, "-n", "0"], "-n 0"),
-    ]
-    if not torch.cuda.is_available():
-        cases.append((["--weights", tiny.weights, "--device", "cuda"], "CUDA"))
-    for arguments, said in cases:
-        done = command(*pair, *arguments)
-        assert done.returncode == 2, (arguments, done.stderr)
-        assert said in done.stderr and "Traceback" not in done.stderr
-        assert not (tmp_path / "out").exists()
+    write_picture(tmp_path / "small.png", ball(5, 5, 10, 10))
+    files = {name: tmp_path / f"{name}.png" for name in ("nothing", "text", "guide", "small")}
+    filled = [item.format(**files, model=tiny.weights, sketch=tiny.sketch_weights) for item in arguments]
+    if len(filled) % 2:
+        pair[2] = filled.pop()
+    assert main([*map(str, pair), *filled]) == 2
+    told = capsys.readouterr()
+    assert said in told.err and told.err.startswith("tooncrafter: ") and not told.out
+    assert not (tmp_path / "out").exists()

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from backend.engines.tooncrafter.configuration import read_configuration
+from backend.engines.tooncrafter.presets import PRESETS, preset_of
 from backend.engines.tooncrafter.preview import latent_colours
 from backend.engines.tooncrafter.sampler import ddim_steps, sample
 from backend.engines.tooncrafter.schedule import noise_schedule, trailing_timesteps, uniform_timesteps
 from backend.engines.tooncrafter.solvers import bent_timesteps, solve, solver_steps
+from backend.job import Settings
 
 SCHEDULE = noise_schedule(read_configuration().schedule)
 TIMESTEPS = len(SCHEDULE.alphas_cumprod)
@@ -78,6 +80,24 @@ def test_few_steps_come_nearer_than_the_published_sampler_does(steps: int) -> No
         float((found - finest).square().mean().sqrt()) for found in (solved(steps), published(steps))
     )
     assert error < 0.2 * published_error
+
+
+def test_a_preset_that_takes_longer_comes_nearer_and_the_best_nearest() -> None:
+    finest = solved(500)
+
+    def apart(latents: Tensor) -> float:
+        return float((latents - finest).square().mean().sqrt())
+
+    assert {preset.solver for preset in PRESETS.values()} == {"dpm"}
+    quick, balanced, best = (apart(solved(PRESETS[name].steps)) for name in ("quick", "balanced", "best"))
+    assert best < balanced < quick
+    assert balanced < apart(published(50))
+
+
+def test_a_sampler_and_steps_of_ones_own_go_before_the_presets() -> None:
+    chosen = preset_of(Settings(preset="best", sampler="ddim", steps=30))
+    assert (chosen.solver, chosen.steps, chosen.eta) == ("ddim", 30, 1.0)
+    assert preset_of(Settings(preset="quick")) == PRESETS["quick"]
 
 
 def test_errors_fall_faster_than_the_number_of_steps_rises() -> None:

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.engines.tooncrafter.guide_placement import (
-    guides_within,
     ink_of,
     is_empty,
     leading_timesteps,
+    left_out,
     place_guides,
 )
 from backend.engines.tooncrafter.model_times import CLOSE, DEEPEST, Between, Run, plan
@@ -107,9 +107,23 @@ def test_thin_pale_lines_are_drawn_at_full_strength_and_paper_stays_paper() -> N
     assert is_empty(np.ones((4, 4), np.float32)) and not is_empty(lines)
 
 
-def test_a_part_of_the_time_takes_its_own_guides_along() -> None:
-    lines = np.ones((4, 4), np.float32)
-    assert list(guides_within({0.2: lines, 0.5: lines, 0.75: lines}, 0.5, 1.0)) == [0.5]
+def test_a_run_within_a_run_takes_the_guides_of_its_time_on_its_own_frames() -> None:
+    assert place_guides((0.2, 0.5, 0.75), FRAMES, 0.5, 1.0) == {0.75: 7}
+
+
+@pytest.mark.parametrize(
+    ("guides", "drawings", "unused"), [(14, 14, 0), (15, 14, 1), (20, 14, 6), (20, 20, 0), (40, 40, 0)]
+)
+def test_only_guides_that_no_run_has_a_frame_for_are_left_out(guides: int, drawings: int, unused: int) -> None:
+    run = plan(evenly(drawings), FRAMES)
+    assert len(left_out(evenly(guides), run, FRAMES)) == unused
+
+
+@given(st.sets(st.floats(0.001, 0.999), max_size=40), st.integers(1, 60))
+def test_a_guide_is_left_out_or_has_a_frame_somewhere(times: set[float], drawings: int) -> None:
+    run = plan(evenly(drawings), FRAMES)
+    placed = {time for part in runs_of(run) for time in place_guides(times, FRAMES, part.start, part.end)}
+    assert set(left_out(times, run, FRAMES)) == times - placed
 
 
 def test_guides_lead_in_the_named_part_of_the_noise() -> None:

@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from .model_times import Run
+
 #: Ink at least this dark tells how dark the lines are.
 _INK = 0.1
 
 
-def place_guides(times: tuple[float, ...], frames: int) -> dict[float, int]:
-    """Return guide time -> model frame.
+def place_guides(times: Iterable[float], frames: int, start: float = 0.0, end: float = 1.0) -> dict[float, int]:
+    """Return guide time -> frame of a run of the model from time `start` to `end`.
 
-    times: strictly between 0 and 1, on the run's own scale. Two guides near one frame share out the frames around
-    it, so that all together are moved as little as can be; the keys' own frames take none. Guides for which no
-    frame is left are not in the result.
+    times: those that do not lie strictly between start and end are passed over. Two guides near one frame share out
+    the frames around it, so that all together are moved as little as can be; the keys' own frames take none. Guides
+    for which no frame is left are not in the result.
     """
-    if not times:
+    inside = sorted(time for time in times if start < time < end)
+    if not inside:
         return {}
     inner = np.arange(1, frames - 1)
-    distances = np.abs(np.array(times)[:, None] * (frames - 1) - inner[None, :])
+    positions = (np.array(inside) - start) / (end - start) * (frames - 1)
     # Squared, so that a guide close to its frame is never pushed off by one that is far from any.
-    rows, columns = linear_sum_assignment(distances**2)
-    return {times[row]: int(inner[column]) for row, column in zip(rows, columns, strict=True)}
+    rows, columns = linear_sum_assignment((positions[:, None] - inner[None, :]) ** 2)
+    return {inside[row]: int(inner[column]) for row, column in zip(rows, columns, strict=True)}
+
+
+def left_out(times: Collection[float], run: Run, frames: int) -> list[float]:
+    """Return the guides, ascending, that find a frame neither in the run nor in any of the runs within it."""
+    left = set(times) - set(place_guides(times, frames, run.start, run.end))
+    for _, _, part in run.parts:
+        left &= set(left_out(left, part, frames))
+    return sorted(left)
 
 
 def ink_of(lines: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -44,13 +55,6 @@ def ink_of(lines: NDArray[np.float32]) -> NDArray[np.float32]:
 def is_empty(lines: NDArray[np.float32]) -> bool:
     """Say whether a guide has no line at all."""
     return bool((1 - lines <= _INK).all())
-
-
-def guides_within(
-    guides: Mapping[float, NDArray[np.float32]], start: float, end: float
-) -> dict[float, NDArray[np.float32]]:
-    """Return the guides strictly between two times, at times on the scale of that stretch (0..1)."""
-    return {(time - start) / (end - start): lines for time, lines in guides.items() if start < time < end}
 
 
 def leading_timesteps(begin: float, end: float, timesteps: int) -> range:

@@ -34,7 +34,7 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     "quick": Preset("dpm", steps=8, middle_pass=False),
     "balanced": Preset("dpm", steps=18),
-    "best": Preset("ddim", steps=50, eta=1.0),
+    "best": Preset("dpm", steps=50),
 }
 
 

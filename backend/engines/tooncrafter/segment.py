@@ -23,7 +23,7 @@ from .canvas import letterbox
 from .clip import ClipMaker, Wish
 from .colour import correct
 from .flat_areas import flatten
-from .guide_placement import guides_within, ink_of, is_empty, place_guides
+from .guide_placement import ink_of, is_empty, left_out, place_guides
 from .matte import Backing, choose_backing, is_opaque, lay_over, lift, premultiply, straighten
 from .model_times import Between, Run, plan
 from .palette import Palette, palette_of
@@ -89,6 +89,8 @@ class SegmentDrawing:
         self._steps = run.runs * (self._preset.steps + _STEPS_BESIDES)
         self._report.note("model runs", run.runs)
         guides = self._usable_guides()
+        for time in left_out(guides, run, self._frames):
+            self._report.warn("There are more guides than model frames; this one was not used.", time=time)
         yield from self._draw(run, self._start, self._end, guides)
 
     def _usable_guides(self) -> dict[float, Lines]:
@@ -113,7 +115,7 @@ class SegmentDrawing:
             end=_model_range(end.frame),
             prompt=self._settings.prompt,
             negative_prompt=self._settings.negative_prompt,
-            sketches=self._sketches(guides_within(guides, run.start, run.end), run),
+            sketches=self._sketches(guides, run),
             sketch_strength=self._settings.guide_strength,
             sketch_from=self._settings.guide_from,
             sketch_until=self._settings.guide_until,
@@ -139,13 +141,8 @@ class SegmentDrawing:
         return [*keys, end]
 
     def _sketches(self, guides: dict[float, Lines], run: Run) -> dict[int, Tensor]:
-        """Return the guides by model frame as the sketch encoder takes them."""
-        placed = place_guides(tuple(sorted(guides)), self._frames)
-        for time in guides:
-            if time not in placed:
-                of_interval = run.start + (run.end - run.start) * time
-                named = min(self._interval.guides, key=lambda guide: abs(guide - of_interval))
-                self._report.warn("There are more guides than model frames; this one was not used.", time=named)
+        """Return the guides of a run by model frame as the sketch encoder takes them."""
+        placed = place_guides(guides, self._frames, run.start, run.end)
         return {
             frame: torch.from_numpy(ink_of(self._box.to_frame(guides[time])))[None]
             for time, frame in placed.items()
