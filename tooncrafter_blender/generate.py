@@ -45,7 +45,7 @@ def generate(
     """
     _refuse_unknown(choice.engine)
     python = environment.find_python(preferences.current(), choice.engine)
-    others = _variations(choice)
+    others = variations(choice)
     captured = capture_keys(scene, obj, choice, frames=frames, report=report)
     assert obj
     home = home_of(scene, obj)
@@ -61,7 +61,7 @@ def generate(
     return entry
 
 
-def _variations(choice: Choice) -> list[tuple[str, int]]:
+def variations(choice: Choice) -> list[tuple[str, int]]:
     """Return engine and seed of each take beside the first.
 
     Raises UserError("engines-too-few") when engines are to be compared and only one can be used.

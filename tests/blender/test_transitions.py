@@ -122,6 +122,22 @@ def test_between_strips_that_touch_it_lies_over_both_on_a_free_channel(
     assert [place_of(key) for key in keys] == pytest.approx([PLACES[3], PLACES[1]], abs=1)
 
 
+def test_variations_are_takes_of_one_job(saved: bpy.types.Scene, tmp_path: Path) -> None:
+    saved.inbetween.engine, saved.inbetween.takes = "hold", 3
+    choose(
+        saved,
+        still(saved, tmp_path / "a.png", 1, 5, place=60),
+        still(saved, tmp_path / "b.png", 9, 5, place=100),
+    )
+    assert bpy.ops.inbetween.transition() == {"FINISHED"}
+    background.wait()
+    queue.wait(queue.entries[-1])
+    (head,) = queue.heads()
+    assert [(take.state, take.job.settings.seed) for take in queue.takes(head)] == [
+        (State.DONE, seed) for seed in (0, 1, 2)
+    ]
+
+
 def test_that_strips_below_show_through_clear_pictures_is_said(saved: bpy.types.Scene, tmp_path: Path) -> None:
     saved.inbetween.engine = "hold"
     paths = write_pictures(tmp_path / "cels", clear=True)

@@ -32,9 +32,11 @@ from ...backend.timing import exposed_frames
 from .. import environment, job_folders, preferences, watching
 from ..between_strips import strips_as_source
 from ..capture.thumbnail import write_thumbnail
+from ..generate import variations
 from ..home import home_of, source_of
 from ..jobs import Entry, queue
 from ..properties import Choice
+from ..variations import add_take
 from . import background
 from .settings import rate_of
 from .strips import Still, may_be_transparent, refuse_what_has_no_files, still_at
@@ -166,6 +168,7 @@ class _Reading(background.Undertaking):
     def finish(self) -> str:
         """Write the job file and queue the job."""
         python = environment.find_python(preferences.current(), self.engine)
+        others = variations(self._choice)
         canvas = Canvas(int(self.errand.facts["width"]), int(self.errand.facts["height"]), self._rate)
         job = Job(
             new_id(), self._choice.engine, canvas, (self._segment,), self._choice.settings, dict(self._source)
@@ -181,6 +184,9 @@ class _Reading(background.Undertaking):
             self.errand.notes.append("Where the pictures are transparent, the strips below show through.")
         self.entry = Entry(job, self.folder, self._home, "strip", remarks=tuple(self.errand.notes))
         queue.submit(self.entry, python)
+        for number, (engine, seed) in enumerate(others, 2):
+            place, take = add_take(self.folder, job, number, engine=engine, seed=seed)
+            queue.submit(Entry(take, place, self._home, "strip", take_of=job.id, number=number), python)
         watching.start()
         count = len(job.wanted)
         return f"Drawing {count} in-between{'' if count == 1 else 's'} in the background."
