@@ -155,8 +155,12 @@ def _write_job(folder: Path, request: ColourRequest, plan: Plan) -> None:
     segments = []
     # What lies before the first reference or after the last has one on one side only, which stands for both.
     for left, right in zip((None, *known), (*known, None), strict=True):
-        start = _key(left) if left is not None else replace(_key(known[0]), frame=0)
-        end = _key(right) if right is not None else replace(_key(known[-1]), frame=len(plan.drawings) + 1)
+        start = _key(left) if left is not None else replace(_key(known[0]), frame=0, stands_in=True)
+        end = (
+            _key(right)
+            if right is not None
+            else replace(_key(known[-1]), frame=len(plan.drawings) + 1, stands_in=True)
+        )
         lines = tuple(_lines(frame - 1) for frame in range(start.frame + 1, end.frame))
         if lines:
             segments.append(Segment(start, end, tuple(line.frame for line in lines), lines))

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from .engines import Engine
 from .job import CONTRACT_VERSION, Job, Segment, resolve
@@ -18,7 +19,7 @@ def segment_fingerprint(folder: Path, job: Job, index: int, engine: Engine) -> s
     frames are wanted, so asking for more frames keeps those that exist.
     """
     segment = job.segments[index]
-    parts = {
+    parts: dict[str, Any] = {
         "contract": CONTRACT_VERSION,
         "engine": [engine.name, engine.version],
         "settings": asdict(job.settings),
@@ -32,6 +33,8 @@ def segment_fingerprint(folder: Path, job: Job, index: int, engine: Engine) -> s
             for other in (previous_segment(job, index), next_segment(job, index))
         ],
     }
+    if lines := [_picture(folder, key.frame, key.lines) for key in (segment.start, segment.end) if key.lines]:
+        parts["lines"] = lines
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -78,10 +78,17 @@ class Canvas:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture in the job folder that shows the drawing at a frame of the timeline."""
+    """A picture in the job folder that shows the drawing at a frame of the timeline.
+
+    stands_in: it shows the drawing of another frame, and stands here as a key for want of a better one: before the
+    first coloured drawing or after the last. It is not shown.
+    lines: the picture of a coloured key's own lines, as guides are; "" where nobody has them.
+    """
 
     frame: int
     image: str
+    stands_in: bool = False
+    lines: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,16 @@ class Segment:
     easing: Easing = Easing.LINEAR
     spacing: tuple[float, ...] = ()
     pinned: tuple[int, ...] = ()
+
+    @property
+    def first(self) -> int:
+        """The first frame that shows anything: that of the start key, unless it stands in for another."""
+        return self.wanted[0] if self.start.stands_in and self.wanted else self.start.frame
+
+    @property
+    def last(self) -> int:
+        """The last frame that shows anything: that of the end key, or the one before it when it stands in."""
+        return self.end.frame - 1 if self.end.stands_in else self.end.frame
 
 
 @dataclass(frozen=True)
@@ -380,4 +397,9 @@ def _parse_segment(record: Record) -> Segment:
 
 
 def _parse_picture(record: Record) -> Picture:
-    return Picture(record.whole("frame", FRAME_MIN, FRAME_MAX), record.text("image", 512))
+    return Picture(
+        record.whole("frame", FRAME_MIN, FRAME_MAX),
+        record.text("image", 512),
+        record.flag("stands_in", False),
+        record.text("lines", 512, ""),
+    )

@@ -40,7 +40,7 @@ from .result import Caution, Result, SegmentResult, State, read_result, write_re
 from .timing import time_of
 
 if TYPE_CHECKING:
-    from .engines import Picture
+    from .engines import Lines, Picture
 
 _log = logging.getLogger(__name__)
 
@@ -112,6 +112,8 @@ def _check_pictures(folder: Path, job: Job) -> None:
     for segment in job.segments:
         for key in (segment.start, segment.end):
             _check_size(job, key.image, *picture_size(resolve(folder, key.image)))
+            if key.lines:
+                picture_size(resolve(folder, key.lines))
         for guide in segment.guides:
             picture_size(resolve(folder, guide.image))
 
@@ -273,7 +275,13 @@ class _Run:
             },
             before=neighbour(before.start) if before else None,
             after=neighbour(after.end) if after else None,
+            start_lines=self._lines(segment.start),
+            end_lines=self._lines(segment.end),
         )
+
+    def _lines(self, key: KeyPicture) -> Lines | None:
+        size = (self.job.canvas.width, self.job.canvas.height)
+        return read_guide(resolve(self.folder, key.lines), size) if key.lines else None
 
     def tell_progress(self, segment: int, step: int, of: int, drawing: int) -> None:
         """Pass on how far the segment is, with the time that the whole job still needs."""

@@ -22,6 +22,7 @@ def _modules() -> tuple[ModuleType, ...]:
     from . import (
         charts,
         choosing,
+        colouring,
         commands,
         first_run,
         home,
@@ -67,6 +68,7 @@ def _modules() -> tuple[ModuleType, ...]:
         installing,
         weights_page,
         panels,
+        colouring,
         job_panel,
         sequencer,
         keymap,

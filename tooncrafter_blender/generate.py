@@ -54,7 +54,7 @@ def generate(
     for number, (engine, seed) in enumerate(others, 2):
         folder, job = add_take(captured.folder, captured.job, number, engine=engine, seed=seed)
         takes.append(Entry(job, folder, home, choice.import_as, take_of=entry.job.id, number=number))
-    _begin_setup_unless(python)
+    begin_setup_unless(python)
     for take in takes:
         queue.submit(take, python)
     watching.start()
@@ -138,12 +138,12 @@ def _refuse_unknown(engine: str) -> None:
 def retry(entry: Entry) -> None:
     """Run an ended job again, for its missing drawings. Raises UserError when the engine is not there."""
     python = environment.find_python(preferences.current(), entry.job.engine, thorough=True)
-    _begin_setup_unless(python)
+    begin_setup_unless(python)
     queue.retry(entry, python)
     watching.start()
 
 
-def _begin_setup_unless(python: Path | None) -> None:
+def begin_setup_unless(python: Path | None) -> None:
     """Have the environment made when there is no Python yet."""
     if python is None:
         environment.begin_setup(Level.CORE, preferences.current())

@@ -119,12 +119,12 @@ class Entry:
     @property
     def first(self) -> int:
         """The frame of the first key."""
-        return self.job.segments[0].start.frame
+        return self.job.segments[0].first
 
     @property
     def last(self) -> int:
         """The frame of the last key."""
-        return self.job.segments[-1].end.frame
+        return self.job.segments[-1].last
 
     def clear(self) -> None:
         """Forget what became of it, to be run anew."""

@@ -44,7 +44,7 @@ class INBETWEEN_OT_generate(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Capture the keys, which shows its progress at the pointer, and queue the job."""
         scene = scene_in(context)
-        with _pointer_progress(context) as report:
+        with pointer_progress(context) as report:
             try:
                 entry = generate.generate(scene, context.object, choice_of(scene), report=report)
             except UserError as error:
@@ -339,7 +339,7 @@ def refuse(operator: bpy.types.Operator, error: UserError) -> Outcome:
 
 
 @contextmanager
-def _pointer_progress(context: bpy.types.Context) -> Iterator[generate.Report]:
+def pointer_progress(context: bpy.types.Context) -> Iterator[generate.Report]:
     """Count from 0 to 100 at the mouse pointer."""
     manager = context.window_manager
     assert manager

@@ -37,16 +37,20 @@ def colour_between(interval: Interval) -> Iterator[tuple[float, Picture]]:
         )
     forward, backward = _divide(interval, times)
     wanted = set(interval.times)
-    for key, way in ((interval.start, forward), (interval.end, backward)):
+    lines = _lines_of_keys(interval)
+    for key, own, way in zip((interval.start, interval.end), lines, (forward, backward), strict=True):
         left = wanted & set(way)
         if not left:
             continue
-        painted, palette = paint_reference(lines_of(key), key)
+        painted, palette = paint_reference(own, key)
         for time in way:
-            painted = paint_next(painted, interval.guides[time])
+            drawn = interval.guides[time]
+            now = paint_next(painted, drawn)
+            if (drawn < _INK).any():  # after a frame without a drawing it goes on as before it
+                painted = now
             if time in left:
                 left.discard(time)
-                yield time, picture_of(painted, palette)
+                yield time, picture_of(now, palette)
             if not left:
                 break
 
@@ -59,14 +63,24 @@ def _divide(interval: Interval, times: Sequence[float]) -> tuple[list[float], li
     """
     if not times:
         return [], []
-    start = _fit(lines_of(interval.start), interval.guides[times[0]])
-    end = _fit(lines_of(interval.end), interval.guides[times[-1]])
+    of_start, of_end = _lines_of_keys(interval)
+    start = _fit(of_start, interval.guides[times[0]])
+    end = _fit(of_end, interval.guides[times[-1]])
     if end < _FITS * start:
         return list(times), []
     if start < _FITS * end:
         return [], list(reversed(times))
     middle = (len(times) + 1) // 2
     return list(times[:middle]), list(reversed(times[middle:]))
+
+
+def _lines_of_keys(interval: Interval) -> tuple[Lines, Lines]:
+    """Return the lines of both keys: as they were given, else as they can be read out of the coloured pictures."""
+    start, end = interval.start_lines, interval.end_lines
+    return (
+        lines_of(interval.start) if start is None else start,
+        lines_of(interval.end) if end is None else end,
+    )
 
 
 def _fit(lines: Lines, others: Lines) -> float:

@@ -46,6 +46,7 @@ class Interval:
     times: strictly between 0 and 1, ascending, no duplicates.
     guides: time -> line drawing of the pose at that time; times strictly between 0 and 1.
     before, after: the nearest keys outside the segment, if the job has them.
+    start_lines, end_lines: the keys' own line drawings, where somebody has them: for colouring.
     """
 
     start: Picture
@@ -54,6 +55,8 @@ class Interval:
     guides: Mapping[float, Lines] = field(default_factory=dict)
     before: Neighbour | None = None
     after: Neighbour | None = None
+    start_lines: Lines | None = None
+    end_lines: Lines | None = None
 
 
 @dataclass(frozen=True)

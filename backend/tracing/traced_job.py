@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import messages
+from ..colouring import flats_of, lines_of
 from ..errors import Cancelled, UserError
 from ..job import Job, folder_refused, frame_path, read_job, resolve
-from ..pictures import read_picture
+from ..job import Picture as KeyPicture
+from ..pictures import read_guide, read_picture
 from ..strokes import Drawing, read_drawing, write_drawing
 from .tracer import Tracer
 
@@ -44,10 +46,7 @@ def trace_job(
     if not missing:
         return 0
     listen(messages.Stage(job.id, "Tracing"))
-    tracer = Tracer(_keys(folder, job), [_picture(frame_path(folder, frame)) for frame in _some(list(sources))])
-
-    def trace(frame: int) -> Drawing:
-        return tracer.trace(_picture(frame_path(folder, frame)), frame, sources[frame])
+    trace = _tracing_of_colours(folder, job, sources) if job.settings.colouring else _tracing(folder, job, sources)
 
     # numpy and OpenCV let other threads run while they calculate; a batch at a time keeps cancelling quick.
     with ThreadPoolExecutor(_THREADS) as threads:
@@ -62,6 +61,42 @@ def trace_job(
             done = min(start + _THREADS, len(missing))
             listen(messages.Progress(job.id, len(job.segments) - 1, done, len(missing)))
     return len(missing)
+
+
+def _tracing(folder: Path, job: Job, sources: Mapping[int, str]) -> Callable[[int], Drawing]:
+    """Return what traces the drawing at a frame, lines and all."""
+    tracer = Tracer(_keys(folder, job), [_picture(frame_path(folder, frame)) for frame in _some(list(sources))])
+
+    def trace(frame: int) -> Drawing:
+        return tracer.trace(_picture(frame_path(folder, frame)), frame, sources[frame])
+
+    return trace
+
+
+def _tracing_of_colours(folder: Path, job: Job, sources: Mapping[int, str]) -> Callable[[int], Drawing]:
+    """Return what traces the colours at a frame alone: the lines are there already, drawn by the artist."""
+    guides = {guide.frame: guide.image for segment in job.segments for guide in segment.guides}
+    size = (job.canvas.width, job.canvas.height)
+
+    def lines(frame: int) -> Array:
+        return read_guide(resolve(folder, guides[frame]), size)
+
+    def flats(frame: int) -> Array:
+        return flats_of(read_picture(frame_path(folder, frame)), lines(frame))
+
+    def flats_of_key(key: KeyPicture) -> Array:
+        picture = read_picture(resolve(folder, key.image))
+        own = read_guide(resolve(folder, key.lines), size) if key.lines else lines_of(picture)
+        return flats_of(picture, own)
+
+    keys = {key.image: key for segment in job.segments for key in (segment.start, segment.end)}
+    examples = [flats(frame) for frame in _some(list(sources))]
+    tracer = Tracer([flats_of_key(key) for key in _some(list(keys.values()))], examples)
+
+    def trace(frame: int) -> Drawing:
+        return tracer.trace(flats(frame), frame, sources[frame], lines_above=1 - lines(frame))
+
+    return trace
 
 
 def _fingerprint(path: Path) -> str:

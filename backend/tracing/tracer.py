@@ -48,16 +48,22 @@ class Tracer:
         """The colours that drawings are made of, as "#rrggbbaa"."""
         return tuple(self._names)
 
-    def trace(self, picture: Array, frame: int, source: str = "") -> Drawing:
+    def trace(self, picture: Array, frame: int, source: str = "", lines_above: Array | None = None) -> Drawing:
         """Return the drawing that a picture (height, width, 4) of bytes, straight alpha, shows.
 
-        source: what the drawing is to remember of where it comes from.
+        source: what the drawing is to remember of where it comes from. lines_above: coverage (height, width) of
+        lines that lie over the picture and are not part of it; then all of it is fills, however thin.
         """
         height, width = picture.shape[:2]
         padded = cv2.copyMakeBorder(picture, *(_MARGIN,) * 4, cv2.BORDER_REPLICATE)
         pixels = premultiplied(padded)
         noise = noise_of(pixels)
         coverage = coverage_of(calmed(pixels, noise), self._palette)
+        if lines_above is not None:
+            above = cv2.copyMakeBorder(lines_above.astype(np.float32), *(_MARGIN,) * 4, cv2.BORDER_REPLICATE)
+            areas = find_regions(coverage, above, self._opacity, _MARGIN)
+            fills, _ = self._drawn(areas, [], 1 + _FORGIVEN * noise)
+            return Drawing(frame, width, height, fills, (), source)
         pen = widest_pen(width, height)
         parts = separate(coverage, pen)
         lines_cover = sum(parts.lines.values(), np.zeros(padded.shape[:2], np.float32))

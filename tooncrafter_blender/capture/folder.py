@@ -81,6 +81,41 @@ def write_job(
     return made
 
 
+def write_colouring(
+    scene: bpy.types.Scene,
+    obj: bpy.types.Object,
+    lines: bpy.types.GreasePencilLayer,
+    made: job.Job,
+    seen_at: Mapping[int, int],
+    folder: Path,
+    *,
+    report: Callable[[int, int], None] = _ignore,
+) -> None:
+    """Capture coloured drawings as the keys of `made`, the lines of all drawings, and write its job file.
+
+    lines: the layer of the line drawings; its fills are not captured with them. seen_at: frame of a coloured
+    drawing -> frame at which it is captured. Otherwise as `write_job`.
+    """
+    _refuse_what_is_not_seen(scene, obj)
+    _refuse_without_camera(scene)
+    refuse_while_rendering()
+    source = _Source(scene, obj, (made.canvas.width, made.canvas.height), whole_scene=False)
+    drawings = [guide for segment in made.segments for guide in segment.guides]
+    total = len(seen_at) + len(drawings)
+    with _new_folder(folder, job.KEYS_FOLDER, job.GUIDES_FOLDER, job.THUMBNAILS_FOLDER):
+        take = _camera_for(source)
+        for done, (frame, seen) in enumerate(sorted(seen_at.items()), 1):
+            picture = folder / job.KEYS_FOLDER / job.picture_name(frame)
+            take(seen, picture)
+            write_thumbnail(picture, folder / job.THUMBNAILS_FOLDER / job.picture_name(frame))
+            png.write(folder / job.GUIDES_FOLDER / job.picture_name(frame), _line_picture(source, lines, frame))
+            report(done, total)
+        for done, guide in enumerate(drawings, len(seen_at) + 1):
+            png.write(folder / guide.image, _line_picture(source, lines, guide.frame))
+            report(done, total)
+        job.write_job(folder, made)
+
+
 def write_guides(
     scene: bpy.types.Scene, obj: bpy.types.Object, frames: Sequence[int], folder: Path, size: tuple[int, int]
 ) -> tuple[job.Picture, ...]:
@@ -295,6 +330,15 @@ def _guide_picture(source: _Source, frame: int) -> software.Pixels:
         depsgraph = _evaluated(private)
         guide = guides.guide_layer(source.obj)
         lines = () if guide is None else strokes.outlines(source.obj, guide, frame, depsgraph)
+        return software.ink(lines, View.of(private, depsgraph))
+
+
+def _line_picture(source: _Source, layer: bpy.types.GreasePencilLayer, frame: int) -> software.Pixels:
+    """Return the lines of a layer at `frame` as they are drawn, without its fills, black on white."""
+    with source.at(frame) as private:
+        depsgraph = _evaluated(private)
+        marks = strokes.marks(source.obj, layer, frame, depsgraph)
+        lines = [mark for mark in marks if isinstance(mark, strokes.Line) and not mark.erases]
         return software.ink(lines, View.of(private, depsgraph))
 
 

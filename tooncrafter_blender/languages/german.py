@@ -93,6 +93,11 @@ _LABELS = {
     "{stage}: {done} of {wanted}": "{stage}: {done} von {wanted}",
     "Starting the drawing engine": "Der Zeichner wird gestartet",
     "Reading the pictures": "Die Bilder werden gelesen",
+    "Colouring": "Kolorieren",
+    "Lines": "Linien",
+    "Fills": "Füllungen",
+    "{count} drawings on {layer}": "{count} Zeichnungen auf {layer}",
+    "Coloured as at frame {frames}": "Farben wie bei Bild {frames}",
 }
 
 _BUTTONS = {
@@ -113,6 +118,7 @@ _BUTTONS = {
     "Got It": "Verstanden",
     "Smooth Strip": "Streifen flüssiger machen",
     "Draw Transition": "Übergang zeichnen",
+    "Colour Drawings": "Zeichnungen kolorieren",
     "Cancel Work on Strip": "Arbeit am Streifen abbrechen",
     "Copy Report": "Bericht kopieren",
 }

@@ -22,6 +22,7 @@ from .reference import (
 from .shown import Shown, runs, show
 from .strip import add_strips, remove_strips, strips
 from .strokes import (
+    LINES,
     Traced,
     add_strokes,
     hide_strokes,
@@ -29,13 +30,17 @@ from .strokes import (
     show_strokes,
     strokes_are_shown,
 )
-from .traced_layers import has_traced_layers, let_held_keys_step_back
+from .traced_layers import artists_layers, colour_layers, has_fills, has_traced_layers, let_held_keys_step_back
 
 __all__ = [
     "HOW",
+    "LINES",
     "Look",
     "Prepared",
     "accept",
+    "artists_layers",
+    "colour_layers",
+    "has_fills",
     "has_traced_layers",
     "how_shown",
     "import_result",

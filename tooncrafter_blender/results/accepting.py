@@ -14,9 +14,9 @@ import bpy
 
 from ...backend.errors import UserError
 from ...backend.job import Job, Segment
-from .. import grease_pencil, guides
+from .. import grease_pencil
 from .strokes import draw_on, read_traced, refuse_linked
-from .traced_layers import jobs_of_layers, let_held_keys_step_back, traced_layers
+from .traced_layers import artists_layers, let_held_keys_step_back, traced_layers
 
 
 def accept(scene: bpy.types.Scene, obj: bpy.types.Object, job: Job, folder: Path, frame: int) -> str:
@@ -59,11 +59,10 @@ def accept(scene: bpy.types.Scene, obj: bpy.types.Object, job: Job, folder: Path
 
 def _working_layers(obj: bpy.types.Object) -> list[bpy.types.GreasePencilLayer]:
     """Return the artist's own layers that are shown and not locked, the bottom one first."""
-    guide = guides.guide_layer(obj)
     return [
         layer
-        for layer, shows in zip(grease_pencil.layers(obj), jobs_of_layers(obj), strict=True)
-        if layer != guide and not shows and grease_pencil.is_shown(layer) and not grease_pencil.is_locked(layer)
+        for layer in artists_layers(obj)
+        if grease_pencil.is_shown(layer) and not grease_pencil.is_locked(layer)
     ]
 
 

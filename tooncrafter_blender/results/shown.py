@@ -54,10 +54,10 @@ def runs(job: Job) -> tuple[Run, ...]:
         return (Run(job.segments[0].start.frame + 1, job.segments[-1].end.frame - 1),)
     found: list[Run] = []
     for segment in job.segments:
-        if found and segment.start.frame == found[-1].last:
-            found[-1] = Run(found[-1].first, segment.end.frame)
+        if found and segment.first == found[-1].last:
+            found[-1] = Run(found[-1].first, segment.last)
         else:
-            found.append(Run(segment.start.frame, segment.end.frame))
+            found.append(Run(segment.first, segment.last))
     return tuple(found)
 
 
@@ -67,13 +67,13 @@ def show(folder: Path, job: Job) -> Shown:
     A frame without a drawing of its own shows the one before it, as an exposed drawing is held. Raises
     UserError("folder-not-writable").
     """
-    shown = Shown(folder / SHOWN_FOLDER, job.segments[0].start.frame)
+    shown = Shown(folder / SHOWN_FOLDER, job.segments[0].first)
     drawings = _drawings(folder, job)
     try:
         make_folder(folder, SHOWN_FOLDER)
         there = {entry.name: entry.stat() for entry in os.scandir(shown.folder)}
-        held = drawings[shown.first]
-        for frame in range(shown.first, job.segments[-1].end.frame + 1):
+        held = drawings[shown.first] if shown.first in drawings else _Drawing.of(_first_key(folder, job))
+        for frame in range(shown.first, job.segments[-1].last + 1):
             held = drawings.get(frame, held)
             target = shown.file(frame)
             _link(held, target, there.get(target.name))
@@ -89,6 +89,16 @@ class _Drawing:
     path: Path
     stat: os.stat_result
 
+    @classmethod
+    def of(cls, path: Path) -> _Drawing:
+        """Ask the disk. Raises OSError."""
+        return cls(path, path.stat())
+
+
+def _first_key(folder: Path, job: Job) -> Path:
+    """Return what is seen before the first drawing is made, where no key lies at its frame."""
+    return resolve(folder, job.segments[0].start.image)
+
 
 def _drawings(folder: Path, job: Job) -> dict[int, _Drawing]:
     """Return the keys and finished in-betweens by frame. Raises OSError."""
@@ -96,11 +106,11 @@ def _drawings(folder: Path, job: Job) -> dict[int, _Drawing]:
     drawings = {}
     for frame, path in paths.items():
         with contextlib.suppress(FileNotFoundError):
-            drawings[frame] = _Drawing(path, path.stat())
+            drawings[frame] = _Drawing.of(path)
     for segment in job.segments:
         for key in (segment.start, segment.end):
-            path = resolve(folder, key.image)
-            drawings[key.frame] = _Drawing(path, path.stat())
+            if not key.stands_in:
+                drawings[key.frame] = _Drawing.of(resolve(folder, key.image))
     return drawings
 
 

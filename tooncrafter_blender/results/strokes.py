@@ -21,7 +21,14 @@ from .. import grease_pencil, guides
 from .drawing_plane import Easel, easel_of, stands_still
 from .materials import Materials
 from .stroke_data import fills_belong_to_strokes, write
-from .traced_layers import let_held_keys_step_back, mark_layer, remember_sources, sources, traced_layers
+from .traced_layers import (
+    colour_layers,
+    let_held_keys_step_back,
+    mark_layer,
+    remember_sources,
+    sources,
+    traced_layers,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +39,9 @@ _OFF_LINES, _OFF_FILLS = (0.45, 0.4) if bpy.app.version >= (5, 0, 0) else (0.27,
 #: A curve is shown as straight bits of about this length, in pixels.
 _BIT, _MOST_BITS = 3.0, 64
 _FREE = 0
-_LAYER = "In-betweens"
+_LAYER, _COLOURS = "In-betweens", "Colours"
+#: Entry of `Job.source`: the artist's layer whose line drawings the job colours.
+LINES = "lines"
 
 
 def read_drawings(job: Job, folder: Path) -> tuple[Traced, ...]:
@@ -75,6 +84,8 @@ def add_strokes(scene: bpy.types.Scene, job: Job, drawings: Sequence[Traced]) ->
             layer.frames.remove(drawing.frame)
     draw_on(scene, obj, layer, changed, "GENERATED")
     remember_sources(obj, job.id, {drawing.frame: drawing.source for drawing in drawings})
+    if job.settings.colouring:
+        _hide_earlier_colours(obj, layer)
     let_held_keys_step_back(obj)
     return (layer.name,)
 
@@ -147,14 +158,46 @@ def refuse_linked(obj: bpy.types.Object) -> None:
 def _new_layer(obj: bpy.types.Object, job: Job) -> bpy.types.GreasePencilLayer:
     """Return a new layer under the guides that is empty at the keys of the job."""
     data = cast(bpy.types.GreasePencil, obj.data)
-    layer = data.layers.new(f"{_LAYER} {job.segments[0].start.frame}–{job.segments[-1].end.frame}")
+    of_colours, active = job.settings.colouring, data.layers.active
+    name = f"{_COLOURS if of_colours else _LAYER} {job.segments[0].first}–{job.segments[-1].last}"
+    layer = data.layers.new(name)
     layer.use_lights = False  # the pictures hold the light already
-    mark_layer(obj, layer, job.id)
-    if guide := guides.guide_layer(obj):
+    mark_layer(obj, layer, job.id, of_colours=of_colours)
+    if of_colours:
+        _put_under(obj, layer, job.source.get(LINES, ""))
+        data.layers.active = active  # the artist goes on drawing lines
+    elif guide := guides.guide_layer(obj):
         data.layers.move_top(guide)
-    for frame in {end for segment in job.segments for end in (segment.start.frame, segment.end.frame)}:
-        layer.frames.new(frame).keyframe_type = "GENERATED"
+    keys = {key.frame: key for segment in job.segments for key in (segment.start, segment.end)}
+    for key in keys.values():
+        if not key.stands_in:
+            layer.frames.new(key.frame).keyframe_type = "GENERATED"
     return layer
+
+
+def _put_under(obj: bpy.types.Object, layer: bpy.types.GreasePencilLayer, lines: str) -> None:
+    """Move a new layer right below the artist's lines; to the bottom when these are gone."""
+    data = cast(bpy.types.GreasePencil, obj.data)
+    above = data.layers.get(lines)
+    if above is None:
+        data.layers.move_bottom(layer)
+        return
+    if above.parent_group:
+        data.layers.move_to_layer_group(layer, above.parent_group)
+    data.layers.move_top(layer)
+    steps = 0
+    order = grease_pencil.layers(obj)
+    while order.index(layer) > order.index(above) and steps < len(order):
+        data.layers.move(layer, "DOWN")
+        order, steps = grease_pencil.layers(obj), steps + 1
+
+
+def _hide_earlier_colours(obj: bpy.types.Object, layer: bpy.types.GreasePencilLayer) -> None:
+    """Hide what earlier jobs made of the same frames; it is kept."""
+    frames = {key.frame_number for key in layer.frames}
+    for other in colour_layers(obj):
+        if other != layer and frames & {key.frame_number for key in other.frames}:
+            other.hide = True
 
 
 def _easels(

@@ -1,0 +1,97 @@
+"""From the line drawings of a layer to a job that colours them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import cast
+
+import bpy
+
+from ...backend.errors import UserError
+from ...backend.job import GUIDES_FOLDER, KEYS_FOLDER, Canvas, Job, Picture, Segment, new_id, picture_name
+from .. import capture, environment, generate, job_folders, preferences, watching
+from ..home import home_of, source_of
+from ..jobs import Entry, queue
+from ..properties import Choice
+from ..results import LINES, colour_layers, let_held_keys_step_back
+from .drawings import LineDrawings, find_drawings
+
+
+def colour(
+    scene: bpy.types.Scene,
+    obj: bpy.types.Object | None,
+    choice: Choice,
+    *,
+    lines: str = "",
+    show_as: str = "strokes",
+    report: Callable[[int, int], None] = lambda done, of: None,
+) -> Entry:
+    """Capture lines and references into a new job folder and put the job into the queue; return its entry.
+
+    lines: name of the layer, "" for the active one. Raises UserError; then no folder is left and the scene is as it
+    was.
+    """
+    if choice.engine == "hold":
+        raise UserError(
+            "engine-cannot-colour", "The hold engine repeats keys and colours nothing.", "Choose another engine."
+        )
+    python = environment.find_python(preferences.current(), choice.engine)
+    drawings = find_drawings(obj, scene, lines)
+    assert obj
+    segments = _segments(drawings)
+    settings = replace(choice.settings, colouring=True, guide_strength=1.0)
+    source = source_of(scene, obj) | {"import_as": show_as, LINES: drawings.layer.name}
+    canvas = Canvas(*capture.picture_size(scene, choice.capture.width), scene.render.fps / scene.render.fps_base)
+    job = Job(new_id(), choice.engine, canvas, segments, settings, source)
+    folder = job_folders.new_folder(segments[0].first, segments[-1].last)
+    try:
+        with _without_earlier_colours(obj):
+            capture.write_colouring(scene, obj, drawings.layer, job, drawings.references, folder, report=report)
+    except BaseException:
+        job_folders.discard(folder)
+        raise
+    entry = Entry(job, folder, home_of(scene, obj), show_as)
+    generate.begin_setup_unless(python)
+    queue.submit(entry, python)
+    watching.start()
+    return entry
+
+
+@contextmanager
+def _without_earlier_colours(obj: bpy.types.Object) -> Iterator[None]:
+    """For a moment: colours of earlier jobs hidden, and what steps back for them back in its place."""
+    names = [layer.name for layer in colour_layers(obj) if not layer.hide]
+    sheets = cast(bpy.types.GreasePencil, obj.data).layers
+
+    def hide(hidden: bool) -> None:
+        for name in names:
+            sheets[name].hide = hidden
+        if names:
+            let_held_keys_step_back(obj)
+
+    hide(True)
+    try:
+        yield
+    finally:
+        hide(False)
+
+
+def _segments(drawings: LineDrawings) -> tuple[Segment, ...]:
+    """Return segments between the references; before the first and after the last, one stands for both sides."""
+
+    def key(frame: int) -> Picture:
+        name = picture_name(frame)
+        return Picture(frame, f"{KEYS_FOLDER}/{name}", lines=f"{GUIDES_FOLDER}/{name}")
+
+    known = sorted(drawings.references)
+    before = replace(key(known[0]), frame=min(drawings.wanted[0], known[0]) - 1, stands_in=True)
+    after = replace(key(known[-1]), frame=drawings.end, stands_in=True)
+    found = []
+    for start, end in zip((before, *map(key, known)), (*map(key, known), after), strict=True):
+        wanted = tuple(frame for frame in drawings.wanted if start.frame < frame < end.frame)
+        lines = tuple(Picture(frame, f"{GUIDES_FOLDER}/{picture_name(frame)}") for frame in wanted)
+        if wanted:
+            found.append(Segment(start, end, wanted, lines))
+    return tuple(found)

@@ -1,0 +1,56 @@
+"""The button that colours."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...backend.errors import UserError
+from .. import watching
+from ..operators import DONE, Outcome, pointer_progress, refuse
+from ..properties import choice_of, scene_in
+from .colour import colour
+from .drawings import find_drawings
+from .settings import colouring_settings_of
+
+
+class INBETWEEN_OT_colour(bpy.types.Operator):
+    """Colour the line drawings as the coloured ones among them are, in the background"""
+
+    bl_idname = "inbetween.colour"
+    bl_label = "Colour Drawings"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Grey with the reason while there is nothing to colour."""
+        scene = scene_in(context)
+        try:
+            find_drawings(context.object, scene, colouring_settings_of(scene).lines)
+        except UserError as error:
+            cls.poll_message_set(str(error))
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> Outcome:
+        """Capture lines and references, which shows its progress at the pointer, and queue the job."""
+        scene = scene_in(context)
+        chosen = colouring_settings_of(scene)
+        with pointer_progress(context) as report:
+            try:
+                entry = colour(
+                    scene,
+                    context.object,
+                    choice_of(scene),
+                    lines=chosen.lines,
+                    show_as=chosen.show_as,
+                    report=report,
+                )
+            except UserError as error:
+                return refuse(self, error)
+        count = len(entry.job.wanted)
+        self.report({"INFO"}, f"Colouring {count} drawing{'' if count == 1 else 's'} in the background.")
+        watching.redraw()
+        return DONE
+
+
+register, unregister = bpy.utils.register_classes_factory((INBETWEEN_OT_colour,))

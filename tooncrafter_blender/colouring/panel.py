@@ -1,0 +1,56 @@
+"""Colouring in the "In-between" tab of the 3D viewport's sidebar."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...backend.errors import UserError
+from .. import grease_pencil
+from ..language import say
+from ..properties import scene_in
+from ..tab import MAIN, Tab, properties_of
+from ..wrapped_text import draw_text
+from .drawings import find_drawings
+from .operators import INBETWEEN_OT_colour
+from .settings import colouring_settings_of
+
+
+class INBETWEEN_PT_colouring(Tab, bpy.types.Panel):
+    """Line drawings, those that are coloured, and the button that colours the others."""
+
+    bl_idname = "INBETWEEN_PT_colouring"
+    bl_parent_id = MAIN
+    bl_label = "Colouring"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only Grease Pencil objects have line drawings."""
+        return grease_pencil.is_grease_pencil(context.object)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Lay out the sub-panel."""
+        assert context.object
+        scene = scene_in(context)
+        chosen = colouring_settings_of(scene)
+        box = self.layout.box().column(align=True)
+        try:
+            found = find_drawings(context.object, scene, chosen.lines)
+        except UserError as error:
+            draw_text(box, context, error.sentence, "INFO")
+            draw_text(box, context, error.hint)
+        else:
+            layer, count = found.layer.name, len(found.wanted)
+            what = say("{count} drawings on {layer}", count=count, layer=layer)
+            draw_text(box, context, what, "OUTLINER_OB_GREASEPENCIL")
+            frames = ", ".join(map(str, sorted(found.references.values())[:6]))
+            draw_text(box, context, say("Coloured as at frame {frames}", frames=frames), "COLOR")
+        column = properties_of(self.layout)
+        column.prop_search(chosen, "lines", context.object.data, "layers", icon="OUTLINER_DATA_GP_LAYER")
+        column.prop(chosen, "show_as")
+        button = self.layout.column()
+        button.scale_y = 1.5
+        button.operator(INBETWEEN_OT_colour.bl_idname, text="Colour Drawings", icon="BRUSH_DATA")
+
+
+register, unregister = bpy.utils.register_classes_factory((INBETWEEN_PT_colouring,))

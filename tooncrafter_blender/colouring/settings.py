@@ -1,0 +1,48 @@
+"""What is chosen for colouring, saved with the scene, beside its settings for all in-betweens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import bpy
+from bpy.props import EnumProperty, PointerProperty, StringProperty
+
+_WAYS = (
+    ("strokes", "Fills", "A new layer of your object with the colours as fills, under your own lines"),
+    ("reference", "Reference", "A picture behind your drawing in the camera's view"),
+    ("strip", "Image Strip", "An image strip in the sequencer, to play and render"),
+    ("none", "Nothing Yet", "Pictures stay in the job's folder until you import them from the list"),
+)
+
+
+class ColouringSettings(bpy.types.PropertyGroup):
+    """How the line drawings of a scene are coloured."""
+
+    if TYPE_CHECKING:
+        lines: str
+        show_as: str
+    else:
+        lines: StringProperty(
+            name="Lines",
+            description="The layer that holds the line drawings. Empty takes the active layer",
+        )
+        show_as: EnumProperty(
+            name="Show As", description="What the colours become in this scene", items=_WAYS, default="strokes"
+        )
+
+
+def colouring_settings_of(scene: bpy.types.Scene) -> ColouringSettings:
+    """Return the scene's settings to be shown or changed."""
+    return cast(ColouringSettings, scene.inbetween_colouring)  # type: ignore[attr-defined]
+
+
+def register() -> None:
+    """Give every scene its settings."""
+    bpy.utils.register_class(ColouringSettings)
+    bpy.types.Scene.inbetween_colouring = PointerProperty(type=ColouringSettings)  # type: ignore[attr-defined]
+
+
+def unregister() -> None:
+    """Take the settings away; what files hold of them stays there."""
+    del bpy.types.Scene.inbetween_colouring  # type: ignore[attr-defined]
+    bpy.utils.unregister_class(ColouringSettings)
