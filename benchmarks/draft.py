@@ -1,7 +1,7 @@
 """How good and how fast the draft engine is, beside a cross-fade, DIS flow and the nearest key, in one run.
 
-    python benchmarks/draft.py [--seeds 201,202] [--kinds walk,pan] [--sheets DIR] [--no-guides] [--large]
-                               [--blender PYTHON]
+    python benchmarks/draft.py [--seeds 201,202] [--kinds walk,pan] [--sheets DIR] [--no-guides] [--no-painted]
+                               [--large] [--blender PYTHON]
 
 The engine was tuned on seeds 0 to 3, 51 and 52; the default seeds, 201 and 202, are for judging only. Judged are
 frames 4, 8 and 11 of 15. `--blender` names a Python with the bpy wheel: it adds four Grease Pencil scenes and
@@ -26,9 +26,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from backend.engines import Interval
 from backend.engines.draft import DraftEngine
+from backend.engines.draft.colour import is_opaque, premultiply, straighten
+from backend.engines.draft.composing import compose
+from backend.engines.draft.solving import solve_flow
 from backend.job import Settings
 from benchmarks.draft_clips import FRAMES, KINDS, Clip, make_clip, over_white, score
 from benchmarks.draft_clips.metrics import line_mask
+from benchmarks.draft_clips.painted import painted
 
 JUDGED = (4, 8, 11)
 GUIDED = 7
@@ -64,12 +68,13 @@ class Silence:
 
 
 def draft(
-    start: NDArray[np.uint8], end: NDArray[np.uint8], guides: Mapping[float, NDArray[np.float32]] | None = None
-) -> tuple[Frames, Silence]:
+    start: NDArray[np.uint8], end: NDArray[np.uint8], guides: Mapping[float, NDArray[np.float32]] | None = None,
+    times: tuple[float, ...] = TIMES,
+) -> tuple[Frames, Silence]:  # fmt: skip
     """Return the draft engine's in-betweens and what it had to say."""
     report = Silence()
     keys = [(key / 255).astype(np.float32) for key in (start, end)]
-    interval = Interval(keys[0], keys[1], TIMES, guides or {})
+    interval = Interval(keys[0], keys[1], times, guides or {})
     frames = [
         np.rint(frame.picture * 255).astype(np.uint8)
         for frame in DraftEngine().inbetween(interval, Settings(), report)
@@ -178,6 +183,37 @@ def compare_guides(kinds: list[str], seeds: list[int]) -> None:
     print(f"guides: mean gain {np.mean(gains):.2f} dB, worst {np.min(gains):.2f} dB")
 
 
+def compare_painted(seeds: list[int], sheets: Path | None) -> None:
+    """Print, for painted pictures half way, PSNR of the engine, of its dense flow alone and of a cross-fade."""
+    for clear in (False, True):
+        for seed in seeds:
+            for reach in (0.4, 1.0):
+                start, truth, end = (painted(seed, reach * time, clear=clear) for time in (0.0, 0.5, 1.0))
+                (half,), report = draft(start, end, times=(0.5,))
+                faded = _straight(_premultiplied(start) * 0.5 + _premultiplied(end) * 0.5)
+                row = {"draft": half, "flow": flow_alone(start, end), "cross-fade": faded}
+                figures = "  ".join(
+                    f"{name} {score(frame, truth, (start, end)).psnr:.2f} dB" for name, frame in row.items()
+                )
+                label = f"{'clear' if clear else 'full'} {'far' if reach == 1 else 'near'}"
+                print(f"painted {label:10} {seed:4d} {figures}  {report.notes['method']}", flush=True)
+                if sheets is not None:
+                    shown = np.hstack([over_white(frame) for frame in (start, *row.values(), truth, end)])
+                    sheets.mkdir(parents=True, exist_ok=True)
+                    path = sheets / f"painted_{label.replace(' ', '_')}_{seed}.png"
+                    cv2.imwrite(str(path), cv2.cvtColor(shown, cv2.COLOR_RGB2BGR))
+
+
+def flow_alone(start: NDArray[np.uint8], end: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the frame half way that the engine draws when it uses dense flow."""
+    keys = [premultiply((key / 255).astype(np.float32)) for key in (start, end)]
+    opaque = is_opaque(keys[0])
+    motions = solve_flow(keys[0], keys[1], opaque)
+    views = [motion.view(motion.source(key), 0.5) for motion, key in zip(motions, keys, strict=True)]
+    made = straighten(compose((views[0], views[1]), 0.5, opaque=opaque))
+    return np.asarray(np.rint(made * 255), np.uint8)
+
+
 def measure_speed(*, large: bool) -> None:
     """Print seconds for 14 in-betweens as a ratio to DIS flow, best of three, and peak memory."""
     cases = [("slide_large", (512, 320), 3), ("crossing", (512, 320), 3), ("slide_large", (1920, 1080), 1)]
@@ -219,6 +255,7 @@ def main() -> None:
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--sheets", type=Path, help="folder for contact sheets")
     parser.add_argument("--no-guides", action="store_true")
+    parser.add_argument("--no-painted", action="store_true")
     parser.add_argument("--no-speed", action="store_true")
     parser.add_argument("--large", action="store_true", help="also time 3840x2160")
     parser.add_argument("--blender", type=Path, help="a Python with the bpy wheel")
@@ -227,6 +264,8 @@ def main() -> None:
     compare(kinds, seeds, options.sheets)
     if not options.no_guides:
         compare_guides(kinds, seeds[:1])
+    if not options.no_painted:
+        compare_painted(seeds, options.sheets)
     if options.blender is not None:
         from benchmarks.draft_clips.grease_pencil import compare_scenes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .colour import Premultiplied
+from .colour import LIVE_ALPHA, Premultiplied
 from .view import Motion
 
 #: A colour difference (of 255) that counts as entirely different.
@@ -13,15 +13,27 @@ WORST_DIFFERENCE = 90.0
 #: Opaque pictures: the largest mean disagreement of flat art whose regions were understood.
 MOST_DISAGREEMENT = 0.045
 #: Up to this, they are kept when flow disagrees more than twice as much: its motions are too large for flow.
-MOST_DISAGREEMENT_IF_FLOW_FAILS = 0.08
+MOST_DISAGREEMENT_IF_FLOW_FAILS = 0.15
 HALF_OF_FLOW = 0.5
-#: Transparent pictures: up to this, regions were understood, whatever flow says: it smears until it agrees.
+#: Transparent flat art: up to this, regions were understood, whatever flow says: it smears until it agrees.
 UNDERSTOOD = 0.2
+#: In flat art at least this share of what is drawn, lines and all, differs from what is beside it by no more than
+#: so much (of 255).
+_FLAT_SHARE = 0.42
+_FLAT_RANGE = 3
 #: Beyond, they must disagree less than flow; parts that slide apart along all their borders, as cloth cut to pieces
 #: would, count twice.
 BETTER_THAN_FLOW = 1.0
 #: From this on a clear drawing is torn to pieces on its way.
 COMES_APART = 0.45
+
+
+def is_flat(key: Premultiplied) -> bool:
+    """Say whether a key is painted in flat colours, without shading or texture."""
+    square = np.ones((3, 3), np.uint8)
+    change = cv2.subtract(cv2.dilate(key, square), cv2.erode(key, square)).max(axis=-1)
+    drawn = key[..., 3] > LIVE_ALPHA
+    return bool((change[drawn] <= _FLAT_RANGE).mean() > _FLAT_SHARE) if drawn.any() else True
 
 
 def opaque_disagreement(a: Premultiplied, b: Premultiplied, motions: tuple[Motion, Motion]) -> float:

@@ -27,6 +27,7 @@ from .self_check import (
     MOST_DISAGREEMENT,
     MOST_DISAGREEMENT_IF_FLOW_FAILS,
     UNDERSTOOD,
+    is_flat,
     opaque_disagreement,
     transparent_disagreement,
 )
@@ -168,7 +169,7 @@ def solve(
         return "regions", by_regions, 0.0
     disagreement = opaque_disagreement if opaque else transparent_disagreement
     ours = disagreement(a, b, by_regions)
-    if ours <= (MOST_DISAGREEMENT if opaque else UNDERSTOOD):
+    if ours <= MOST_DISAGREEMENT or (not opaque and ours <= UNDERSTOOD and is_flat(a) and is_flat(b)):
         return "regions", by_regions, ours
     by_flow = solve_flow(a, b, opaque)
     theirs = disagreement(a, b, by_flow)
