@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import IO, TypeAlias
+from typing import Protocol, TypeAlias
 
 from .errors import LONGEST_TEXT, UserError, presentable
 from .job import CONTRACT_VERSION, FRAME_MAX, FRAME_MIN
@@ -253,7 +253,14 @@ def parse_event(line: str) -> Event:
             raise UserError("message-invalid", f"The add-on does not know the event “{other}”.")
 
 
-def read_events(stream: IO[bytes]) -> Iterator[Event]:
+class Lines(Protocol):
+    """What messages are read from: a pipe, or whatever reads one."""
+
+    def readline(self, limit: int, /) -> bytes:
+        """Return the next line, or so many bytes of it; b"" at the end."""
+
+
+def read_events(stream: Lines) -> Iterator[Event]:
     """Yield the events that a worker says, until it ends.
 
     What libraries printed past the worker's care is dropped and logged, and not kept in memory however long it is.

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from .hush import Listening
 from .worker_process import worker_variables
 
 _PREFIX = "tooncrafter: "
@@ -78,7 +79,7 @@ class Errand:
         self._process = process
         assert process.stdout and process.stderr
         said: list[bytes] = []
-        listener = threading.Thread(target=lambda: said.extend(process.stderr or ()), daemon=True)
+        listener = threading.Thread(target=_keep_lines, args=(process.stderr, said), daemon=True)
         listener.start()
         if self._cancelled:
             process.terminate()
@@ -91,9 +92,16 @@ class Errand:
         self.succeeded = code == 0 and not self._cancelled
 
     def _follow(self, stdout: IO[bytes]) -> None:
-        for line in stdout:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                self.hear(json.loads(line))
+        with Listening(stdout) as listening:
+            while line := listening.readline():
+                with contextlib.suppress(ValueError, KeyError, TypeError):
+                    self.hear(json.loads(line))
+
+
+def _keep_lines(stream: IO[bytes], kept: list[bytes]) -> None:
+    with Listening(stream) as listening:
+        while line := listening.readline():
+            kept.append(line)
 
 
 class WeightsErrand(Errand):

@@ -17,6 +17,7 @@ from bpy.props import CollectionProperty, IntProperty, StringProperty
 from ..backend.job import Job
 from . import job_folders, old_jobs, preferences
 from .home import find_object, home_of_old, is_open
+from .hush import standing_aside
 from .jobs import Entry, Home, queue
 
 _log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ def look_for_old_jobs() -> None:
     queue.entries[:] = [entry for entry in queue.entries if not entry.is_old or entry.busy or is_open(entry)]
     base, shown = job_folders.base_of(file), job_folders.shown_job_folders()
     keep_days = preferences.current().keep_days
-    _search = _reader.submit(_look, file, base, shown, keep_days)
+    _search = _reader.submit(standing_aside, _look, file, base, shown, keep_days)
 
 
 def take_old_jobs(*, wait: bool = False) -> bool:

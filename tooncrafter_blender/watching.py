@@ -21,6 +21,7 @@ from ..backend.errors import UserError
 from . import job_folders, listing, results, takes
 from .errand import errand
 from .home import find_object, find_scene, is_open
+from .hush import standing_aside
 from .jobs import Entry, State, queue
 from .progress import progress_text
 from .properties import look_of
@@ -175,7 +176,7 @@ def _arrive(entry: Entry) -> None:
         entry.hint = "Its file is not open now; import the drawings when it is."
         _tell(entry)
     else:
-        prepared = _reader.submit(results.prepare, entry.job, entry.folder, entry.import_as)
+        prepared = _reader.submit(standing_aside, results.prepare, entry.job, entry.folder, entry.import_as)
         _arrived[entry.job.id] = _Arrival(time.monotonic(), entry.folder, prepared)
 
 
@@ -220,7 +221,7 @@ def _follow(entry: Entry) -> None:
         now = time.monotonic()
         if len(entry.finished) > growing.drawings and now - growing.looked >= _LOOK_SECONDS:
             growing.drawings, growing.looked = len(entry.finished), now
-            growing.prepared = _reader.submit(results.prepare, entry.job, entry.folder, "reference")
+            growing.prepared = _reader.submit(standing_aside, results.prepare, entry.job, entry.folder, "reference")
         return
     scene = find_scene(entry)
     if scene is None or not growing.prepared.done() or in_the_middle():
@@ -239,10 +240,12 @@ def _follow(entry: Entry) -> None:
 
 
 def push_undo(message: str) -> None:
-    """Make what was done since the last step a step that can be undone."""
-    if window := _window():
-        with bpy.context.temp_override(window=window):
-            bpy.ops.ed.undo_push(message=message)
+    """Make what was done since the last step a step that can be undone.
+
+    Without `temp_override` (see hush.py): in a timer the first window is in context anyway.
+    """
+    if _window():
+        bpy.ops.ed.undo_push(message=message)
 
 
 def _tell(entry: Entry) -> None:
@@ -253,11 +256,9 @@ def _tell(entry: Entry) -> None:
 
 def tell(said: str, *, failed: bool = False) -> None:
     """Report in the status bar, in a line."""
-    window = None if bpy.app.background else _window()
-    if window:
-        with bpy.context.temp_override(window=window):
-            operators: Any = bpy.ops
-            operators.inbetween.tell("INVOKE_DEFAULT", text=said, failed=failed)
+    if bpy.context.window and not bpy.app.background:
+        operators: Any = bpy.ops
+        operators.inbetween.tell("INVOKE_DEFAULT", text=said, failed=failed)
 
 
 def in_the_middle() -> bool:

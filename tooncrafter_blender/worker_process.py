@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from ..backend import messages
+from .hush import Listening
 
 _TAIL_LINES = 40
 _TAIL_LINE_BYTES = 4096
@@ -112,8 +113,9 @@ class WorkerProcess:
         errors = threading.Thread(target=self._keep_tail, args=(process.stderr,), daemon=True)
         writer.start()
         errors.start()
-        for event in messages.read_events(process.stdout):
-            self.events.put(event)
+        with Listening(process.stdout) as stdout:
+            for event in messages.read_events(stdout):
+                self.events.put(event)
         code = process.wait()
         self._requests.put(None)  # lets the writer end
         errors.join(_POLITE_SECONDS)
@@ -144,8 +146,9 @@ class WorkerProcess:
             stdin.close()
 
     def _keep_tail(self, stderr: IO[bytes]) -> None:
-        while line := stderr.readline(_TAIL_LINE_BYTES):
-            self._tail.append(line.decode("utf-8", "replace").rstrip())
+        with Listening(stderr) as listening:
+            while line := listening.readline(_TAIL_LINE_BYTES):
+                self._tail.append(line.decode("utf-8", "replace").rstrip())
 
 
 def worker_variables(root: Path, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:

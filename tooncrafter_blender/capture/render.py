@@ -10,6 +10,7 @@ from pathlib import Path
 import bpy
 
 from ...backend.errors import UserError
+from ..hush import hush
 from . import png
 from .private_scene import empty_scene
 
@@ -28,8 +29,9 @@ def render(scene: bpy.types.Scene, path: Path) -> None:
     scene.render.filepath = str(path).replace("{", "{{").replace("}", "}}")
     try:
         # The operator takes the frame from the scene in context. After rendering it evaluates that scene, which
-        # writes animated values over what the artist has changed but not keyed; an empty scene has none.
-        with empty_scene(frame) as empty, bpy.context.temp_override(scene=empty):
+        # writes animated values over what the artist has changed but not keyed; an empty scene has none. No thread
+        # of ours may be at work meanwhile: see hush.py.
+        with empty_scene(frame) as empty, hush(), bpy.context.temp_override(scene=empty):
             outcome = bpy.ops.render.render(write_still=True, scene=scene.name)
     except RuntimeError as error:
         _raise_if_disk_is_full(path)
