@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backend.engines.tooncrafter.guide_placement import (
@@ -120,6 +120,7 @@ def test_only_guides_that_no_run_has_a_frame_for_are_left_out(guides: int, drawi
 
 
 @given(st.sets(st.floats(0.001, 0.999), max_size=40), st.integers(1, 60))
+@example({0.625 + number / 64 for number in range(15)}, 15)
 def test_a_guide_is_left_out_or_has_a_frame_somewhere(times: set[float], drawings: int) -> None:
     run = plan(evenly(drawings), FRAMES)
     placed = {time for part in runs_of(run) for time in place_guides(times, FRAMES, part.start, part.end)}

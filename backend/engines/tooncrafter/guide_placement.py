@@ -36,7 +36,8 @@ def left_out(times: Collection[float], run: Run, frames: int) -> list[float]:
     """Return the guides, ascending, that find a frame neither in the run nor in any of the runs within it."""
     left = set(times) - set(place_guides(times, frames, run.start, run.end))
     for _, _, part in run.parts:
-        left &= set(left_out(left, part, frames))
+        # All guides compete for a part's frames, also those that the run itself has placed.
+        left &= set(left_out(times, part, frames))
     return sorted(left)
 
 
