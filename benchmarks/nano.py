@@ -1,10 +1,11 @@
 """The nano model: train it from nothing on seeded clips, then measure it on clips of other seeds.
 
 python benchmarks/nano.py train FOLDER      draw the clips, train all five stages (resumes where it stopped)
+python benchmarks/nano.py curves FOLDER PNG  draw how training went
 python benchmarks/nano.py measure           measure the model of tests/data/nano through the real engine
-    [--clips N] [--sheet PNG] [--before MODEL] [--prior MODEL]
+    [--clips N] [--sheet PNG] [--prior MODEL]
 
-docs/training.md holds the table that `measure` prints.
+docs/training.md holds the table that `measure` prints, the curves and the sheet.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from backend.job import Settings  # noqa: E402
 from backend.training.autoencoder_stage import single_pictures  # noqa: E402
 from backend.training.line_drawing import sketch_of  # noqa: E402
 from benchmarks.nano_clips import FPS, FRAMES, Clip, make_clip, write_clips  # noqa: E402
+from benchmarks.nano_clips.curves import draw_curves  # noqa: E402
 
 CONFIGURATIONS = ROOT / "benchmarks" / "nano_clips"
 KEPT = ROOT / "tests" / "data" / "nano"
@@ -60,9 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     training.add_argument("folder", type=Path)
     training.add_argument("--threads", type=int, default=1)
     training.set_defaults(part=train)
+    drawing = parts.add_parser("curves")
+    drawing.add_argument("folder", type=Path)
+    drawing.add_argument("picture", type=Path)
+    drawing.set_defaults(part=lambda options: draw_curves(options.folder / "runs", options.picture))
     measuring = parts.add_parser("measure")
     measuring.add_argument("--model", type=Path, default=KEPT)
     measuring.add_argument("--clips", type=int, default=40, help="of each kind of motion")
+    measuring.add_argument("--threads", type=int, default=1)
     measuring.add_argument("--sheet", type=Path)
     measuring.add_argument("--prior", type=Path, help="the model before rectification: frozen layers are compared")
     measuring.set_defaults(part=measure)
@@ -145,6 +152,12 @@ class Quiet:
         self.notes[key] = value
 
 
+def open_engine(model: Path) -> ToonCrafterEngine:
+    """Return the engine with the weights of that folder, on the processor."""
+    weights, sketch_weights = model / "model.safetensors", model / "sketch_encoder.safetensors"
+    return ToonCrafterEngine(Options(weights=weights, sketch_weights=sketch_weights, device="cpu"))
+
+
 def draw(engine: ToonCrafterEngine, clip: Clip, guides: tuple[int, ...] = ()) -> Frames:
     """Return the clip as the engine draws it between its two keys, (FRAMES, height, width, 3) in 0..1."""
     start, end = (np.dstack([unit(clip.frames[i]), np.ones(clip.frames.shape[1:3], np.float32)]) for i in (0, -1))
@@ -201,14 +214,8 @@ def nearest_key(clip: Clip) -> Frames:
 
 def measure(options: argparse.Namespace) -> None:
     """Print the table and write the sheet."""
-    torch.set_num_threads(1)
-    engine = ToonCrafterEngine(
-        Options(
-            weights=options.model / "model.safetensors",
-            sketch_weights=options.model / "sketch_encoder.safetensors",
-            device="cpu",
-        )
-    )
+    torch.set_num_threads(options.threads)
+    engine = open_engine(options.model)
     sheet: list[Frames] = []
     measure_motion(engine, options.clips, sheet)
     measure_guides(engine, options.clips, sheet)
@@ -252,27 +259,30 @@ def _row(name: str, means: NDArray[np.float64]) -> str:
     )
 
 
+def error_at_guide(clip: Clip, frames: Frames) -> float:
+    """Return how far the shape is from where it should be at the guided frame, in pixels.
+
+    A shape that is not there at all is as wrong as one that stayed at a key.
+    """
+    found = position(frames[GUIDED], unit(clip.backdrop))
+    true = clip.centres[GUIDED]
+    return float(np.linalg.norm(true - (clip.centres[0] if found is None else found)))
+
+
 def measure_guides(engine: ToonCrafterEngine, clips: int, sheet: list[Frames]) -> None:
     """Compare where the shape is in the middle of an arc, with one guide there and with none."""
     errors: dict[str, list[float]] = {"no guide": [], "one guide": []}
-    lost = dict.fromkeys(errors, 0)
     for seed in range(MEASURED_FROM, MEASURED_FROM + clips):
         clip = make_clip("arc", "cartoon", seed)
-        backdrop = unit(clip.backdrop)
         drawn = {"no guide": draw(engine, clip), "one guide": draw(engine, clip, (GUIDED,))}
         for name, frames in drawn.items():
-            found = position(frames[GUIDED], backdrop)
-            lost[name] += found is None
-            true = clip.centres[GUIDED]
-            # A shape that is not there at all is as wrong as one that stayed at a key.
-            missing = float(np.linalg.norm(true - clip.centres[0]))
-            errors[name].append(missing if found is None else float(np.linalg.norm(found - true)))
+            errors[name].append(error_at_guide(clip, frames))
         if seed < MEASURED_FROM + 3:
             sheet += [unit(clip.frames), *drawn.values()]
     means = {name: float(np.mean(values)) for name, values in errors.items()}
     for name, mean in means.items():
         median = float(np.median(errors[name]))
-        print(f"arcs, {name}: {mean:.2f} px off at the middle (median {median:.2f}, lost {lost[name]})")
+        print(f"arcs, {name}: {mean:.2f} px off at the middle (median {median:.2f})")
     print(f"one guide takes away {100 * (1 - means['one guide'] / means['no guide']):.0f} % of the error")
 
 
