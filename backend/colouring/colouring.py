@@ -35,9 +35,9 @@ def colour_between(interval: Interval) -> Iterator[tuple[float, Picture]]:
             f"{len(missing)} of the drawings to be coloured have no line drawing.",
             "Draw the lines of every frame first, or leave those frames out.",
         )
-    forward, backward = _divide(interval, times)
-    wanted = set(interval.times)
     lines = _lines_of_keys(interval)
+    forward, backward = _divide(interval, times, lines)
+    wanted = set(interval.times)
     for key, own, way in zip((interval.start, interval.end), lines, (forward, backward), strict=True):
         left = wanted & set(way)
         if not left:
@@ -55,15 +55,17 @@ def colour_between(interval: Interval) -> Iterator[tuple[float, Picture]]:
                 break
 
 
-def _divide(interval: Interval, times: Sequence[float]) -> tuple[list[float], list[float]]:
+def _divide(
+    interval: Interval, times: Sequence[float], lines: tuple[Lines, Lines]
+) -> tuple[list[float], list[float]]:
     """Return the times to be coloured from the start key on, and from the end key backwards.
 
     Each half belongs to its own key. A key that does not fit the drawing beside it, such as a reference that stands
-    for both sides of a shot, is left out.
+    for both sides of a shot, is left out. lines: of both keys.
     """
     if not times:
         return [], []
-    of_start, of_end = _lines_of_keys(interval)
+    of_start, of_end = lines
     start = _fit(of_start, interval.guides[times[0]])
     end = _fit(of_end, interval.guides[times[-1]])
     if end < _FITS * start:

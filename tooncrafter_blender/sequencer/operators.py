@@ -12,7 +12,6 @@ from .. import watching
 from ..operators import DONE, Outcome, refuse
 from ..properties import choice_of
 from . import background, smoothing, strips, transitions
-from .settings import sequencer_settings_of
 
 
 class INBETWEEN_OT_smooth_strip(bpy.types.Operator):
@@ -58,7 +57,8 @@ of the second. It comes as a strip between them; yours stay as they are"""
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey with the reason while there is no place for a transition."""
         try:
-            _place(strips.scene_of(context))
+            scene = strips.scene_of(context)
+            transitions.chosen_place(scene, choice_of(scene).exposure)
         except UserError as error:
             cls.poll_message_set(str(error))
             return False
@@ -68,17 +68,13 @@ of the second. It comes as a strip between them; yours stay as they are"""
         """Begin; the job is in the list as soon as its keys are read."""
         scene = strips.scene_of(context)
         try:
-            transitions.make_transition(scene, _place(scene), choice_of(scene))
+            choice = choice_of(scene)
+            transitions.make_transition(scene, transitions.chosen_place(scene, choice.exposure), choice)
         except UserError as error:
             return refuse(self, error)
         self.report({"INFO"}, "Reading the pictures of both strips.")
         watching.redraw()
         return DONE
-
-
-def _place(scene: bpy.types.Scene) -> transitions.Place:
-    length = sequencer_settings_of(scene).transition
-    return transitions.place_between(scene, strips.selected(scene), length, choice_of(scene).exposure)
 
 
 class INBETWEEN_OT_cancel_film(bpy.types.Operator):

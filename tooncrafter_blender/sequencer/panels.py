@@ -100,9 +100,7 @@ class INBETWEEN_PT_transition(_StripTab, bpy.types.Panel):
         chosen, shared = sequencer_settings_of(scene), settings_of(scene)
         box = self.layout.box().column(align=True)
         try:
-            place = transitions.place_between(
-                scene, strips.selected(scene), chosen.transition, choice_of(scene).exposure
-            )
+            place = transitions.chosen_place(scene, choice_of(scene).exposure)
         except UserError as error:
             _draw_reason(box, context, error)
         else:

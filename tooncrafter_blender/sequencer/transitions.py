@@ -38,8 +38,8 @@ from ..jobs import Entry, queue
 from ..properties import Choice
 from ..variations import add_take
 from . import background
-from .settings import rate_of
-from .strips import Still, may_be_transparent, refuse_what_has_no_files, still_at
+from .settings import rate_of, sequencer_settings_of
+from .strips import Still, may_be_transparent, refuse_what_has_no_files, selected, still_at
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,11 @@ def place_between(scene: bpy.types.Scene, chosen: Sequence[bpy.types.Strip], len
     if start < FRAME_MIN or end > FRAME_MAX:
         raise UserError("frames-outside", "The strips lie beyond what a timeline can hold.", "Move them.")
     return Place(first, second, start, end, wanted, begins > ends)
+
+
+def chosen_place(scene: bpy.types.Scene, exposure: int) -> Place:
+    """Return the place between the selected strips, as long as the scene's settings say (`place_between`)."""
+    return place_between(scene, selected(scene), sequencer_settings_of(scene).transition, exposure)
 
 
 def _refuse_short(first: bpy.types.Strip, second: bpy.types.Strip, start: int, end: int) -> None:
