@@ -83,9 +83,11 @@ def story() -> Story:
     screenshot("panel_failed", shots.viewport())
 
     say("another file is opened while a job runs")
-    shots.move_key(900, 25)
+    shots.move_key(900, 90)  # work for longer than opening takes
     scene.render.resolution_x, scene.render.resolution_y = 640, 360
+    before = len(queue.entries)
     yield from sidebar.press("Generate In-betweens")
+    yield from wait_until(lambda: len(queue.entries) > before)
     entry = queue.entries[-1]
     with bpy.context.temp_override(window=driver.window()):
         bpy.ops.wm.read_homefile(app_template="2D_Animation")

@@ -21,8 +21,10 @@ from tests.gui.measuring import ours
 SIZE = (480, 270)
 #: (x, y, width, height, turn) of the creature in each drawing of the sequence: a hop.
 HOP = tuple((-3.5 + number, 1.6 - 0.27 * (number - 3.5) ** 2, 2.0, 1.9, 0.0) for number in range(8))
-#: Frames of the timeline: where the sequence begins, the strips of the transition, and the movie.
-SHOT, FIRST, SECOND, MOVIE = 1, 41, 59, 101
+#: Frames of the timeline: where the sequence begins, the strips of the transition, the movie, the long sequence.
+SHOT, FIRST, SECOND, MOVIE, LONG = 1, 41, 59, 101, 201
+#: How often the creature hops there and back in the long sequence: no machine draws that while a hand clicks.
+HOPS = 16
 
 
 def render_pictures(folder: Path, poses: tuple[tuple[float, ...], ...]) -> list[Path]:
@@ -112,6 +114,12 @@ def red_at(frame: int) -> Story:
 seen: dict[int, float] = {}
 
 
+def at_work(film: Any) -> bool:
+    """Whether the film gets on; AssertionError with the reason when it has ended instead."""
+    assert film in ours("sequencer.background").under_way, ours("jobs").queue.refused or "it has ended"
+    return bool(film.errand.done > 0)
+
+
 def story() -> Story:
     background, material = ours("sequencer.background"), ours("sequencer.strips")
     queue = ours("jobs").queue
@@ -140,9 +148,6 @@ def story() -> Story:
     with bpy.context.temp_override(window=driver.window()):
         bpy.ops.ed.undo_push(message="Strip is there")
     yield from sidebar.press("Smooth Strip")
-    yield from wait_until(lambda: background.under_way and background.under_way[0].errand.done, 60)
-    yield 0.3
-    screenshot("sequencer_during", sequencer())
     yield from wait_until(lambda: "Hop Smooth" in strips())
     yield 1.0
     yield from see_all()
@@ -159,15 +164,26 @@ def story() -> Story:
 
     say("cancelled")
     settings = driver.window().scene.inbetween_sequencer
-    settings.rate = "x4"
-    yield from choose(strips()["Hop"])
+    settings.rate = "x4"  # more than a thousand drawings
+    there_and_back = [path for path in drawings + drawings[-2:0:-1] for _ in range(2)]
+    long = add_pictures("Hops", there_and_back * HOPS, LONG)
+    yield from choose(long)
+    yield from see_all()
     yield from sidebar.press("Smooth Strip")
     yield from wait_until(lambda: background.under_way, 30)
+    (film,) = background.under_way
+    yield from wait_until(lambda: at_work(film))
+    yield 0.3
+    screenshot("sequencer_during", sequencer())
     yield from sidebar.press_operator("inbetween.cancel_film")
     yield from wait_until(lambda: not background.under_way, 60)
-    assert len(strips()) == 2 and queue.refused is None
+    assert film.cancelled and not film.errand.succeeded
+    assert len(strips()) == 3 and queue.refused is None, queue.refused
 
     say("more frames than the timeline has, in the same time")
+    strips().remove(strips()["Hops"])
+    yield from choose(strips()["Hop"])
+    yield from see_all()
     settings.rate = "x2"
     yield from sidebar.press("Smooth Strip")
     yield from wait_until(lambda: len(strips()) == 4)

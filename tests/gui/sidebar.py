@@ -51,6 +51,8 @@ class _Drawn:
 _editor = "VIEW_3D"
 #: By the panel's label, as it was drawn last.
 _drawn: dict[str, _Drawn] = {}
+#: How often any of them was drawn.
+_draws = 0
 #: Everything that could be read on buttons, beside properties and on panels since the watching began.
 names_seen: set[str] = {CATEGORY}
 #: The button that is drawn in the colour of alerts, by panel, identifier and number.
@@ -129,6 +131,7 @@ def watch() -> None:
 
 def _recording(panel: type[Any], draw: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
     def recorded(self: Any, context: bpy.types.Context) -> None:
+        global _draws
         if context.area.type != _editor:
             draw(self, context)
             return
@@ -139,6 +142,7 @@ def _recording(panel: type[Any], draw: Callable[[Any, Any], None]) -> Callable[[
                 names = {one.identifier for one in settings.bl_rna.properties} - {"rna_type"}
                 button.settings = {name: getattr(settings, name) for name in names}
         _drawn[panel.bl_label] = into
+        _draws += 1
         names_seen.update(button.name for button in into.buttons)
 
     return recorded
@@ -158,6 +162,14 @@ def forget() -> None:
     """Forget what was drawn, when another file or editor is looked at."""
     _drawn.clear()
     _places.clear()
+
+
+def redraw(view: bpy.types.Area) -> Story:
+    """Return when the tab stands on the screen as it is now: rows may have come or gone since it was drawn last."""
+    before = _draws
+    view.tag_redraw()
+    yield from driver.wait_until(lambda: _draws > before, 60)
+    yield 0.3
 
 
 def show(view: bpy.types.Area) -> Story:
@@ -187,6 +199,7 @@ def press_operator(identifier: str, **settings: object) -> Story:
 
 def _press(what: str, is_it: Callable[[Button], bool]) -> Story:
     view = driver.area(_editor)
+    yield from redraw(view)
     yield from driver.wait_until(lambda: any(map(is_it, buttons())), 30)
     button = next(filter(is_it, buttons()))
     key = button.panel, button.identifier, button.number
@@ -212,8 +225,7 @@ def _look_for(button: Button, view: bpy.types.Area) -> Story:
             yield from _turn_wheel(view, "up" if scroll == 1 else "down")
         redness = []
         for _lit in (None, (button.panel, button.identifier, button.number)):
-            view.tag_redraw()
-            yield 0.4
+            yield from redraw(view)
             redness.append(_redness(view))
         _lit = None
         view.tag_redraw()
