@@ -19,7 +19,8 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 from . import messages
@@ -172,9 +173,18 @@ class _Worker:
 def _give_memory_back() -> None:
     """Let go of what the last job needed: other programs are waiting for it, and the next job may be days away."""
     gc.collect()  # pictures hang together in circles, and Python is in no hurry with few large things
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # another C library than the usual one
-            ctypes.CDLL(None).malloc_trim(0)
+    if trim := _trimming():
+        trim(0)
+
+
+@cache
+def _trimming() -> Callable[[int], int] | None:
+    """Return what has the C library hand memory back that it keeps for later, None where there is no such thing."""
+    if sys.platform != "linux":
+        return None
+    with contextlib.suppress(OSError, AttributeError):  # another C library than the usual one
+        return ctypes.CDLL(None).malloc_trim
+    return None
 
 
 def _ready() -> messages.Ready:

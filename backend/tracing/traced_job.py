@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from ..colouring import flats_of, lines_of
 from ..errors import Cancelled, UserError
 from ..job import Job, folder_refused, frame_path, read_job, resolve
 from ..job import Picture as KeyPicture
+from ..lasting_threads import THREADS, LastingThreads
 from ..pictures import read_guide, read_picture
 from ..strokes import Drawing, read_drawing, write_drawing
 from .tracer import Tracer
@@ -25,7 +24,6 @@ Array = NDArray[Any]
 
 #: Raised when the same picture would give other strokes.
 _TRACER_VERSION = 1
-_THREADS = max(1, min(os.cpu_count() or 1, 4))
 #: So many keys, and so many in-betweens, are looked at for their colours.
 _EXAMPLES = 6
 
@@ -49,16 +47,16 @@ def trace_job(
     trace = _tracing_of_colours(folder, job, sources) if job.settings.colouring else _tracing(folder, job, sources)
 
     # numpy and OpenCV let other threads run while they calculate; a batch at a time keeps cancelling quick.
-    with ThreadPoolExecutor(_THREADS) as threads:
-        for start in range(0, len(missing), _THREADS):
+    with LastingThreads() as threads:
+        for start in range(0, len(missing), THREADS):
             if is_cancelled():
                 raise Cancelled
-            for drawing in threads.map(trace, missing[start : start + _THREADS]):
+            for drawing in threads.map(trace, missing[start : start + THREADS]):
                 try:
                     write_drawing(folder, drawing)
                 except OSError as error:
                     raise folder_refused(folder, error) from error
-            done = min(start + _THREADS, len(missing))
+            done = min(start + THREADS, len(missing))
             listen(messages.Progress(job.id, len(job.segments) - 1, done, len(missing)))
     return len(missing)
 

@@ -11,22 +11,13 @@ import pytest
 from backend import messages
 from tests.end_to_end.driving import FINISHED, Worker
 from tests.end_to_end.jobs import frames_of, make_job
+from tests.faults.processes import memory_kilobytes, open_files, wait_for_rest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads memory and open files from /proc")
 
 #: Jobs after which everything is loaded and warm.
 WARM = 20
 ENGINES = ("draft", "hold")
-
-
-def memory_kilobytes(process: int) -> int:
-    """What the process has taken for itself, wherever the system keeps it now: in memory or swapped out."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon", "VmSwap")))
-
-
-def open_files(process: int) -> int:
-    return len(list(Path(f"/proc/{process}/fd").iterdir()))
 
 
 @pytest.mark.timeout(3600)
@@ -45,8 +36,7 @@ def test_after_hundreds_of_jobs_a_worker_is_as_large_as_after_the_first(
         make_job(folder, (1, 3, 5), engine=ENGINES[index % 2])
         worker.send(messages.Run("job-1", str(folder), strokes=True))
         assert worker.hear(*FINISHED) == messages.Done("job-1", 2, 0)
-        worker.send(messages.Status())  # answered when nothing of the job is under way any more
-        worker.hear(messages.Ready)
+        wait_for_rest(process)
         assert len(frames_of(folder)) == 2
         assert not [path for path in folder.rglob("*") if path.name.startswith(".")], "no temporary file"
         memory.append(memory_kilobytes(process))

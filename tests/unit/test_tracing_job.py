@@ -61,7 +61,7 @@ def test_only_what_is_new_or_changed_is_traced_again(folder: Path) -> None:
 
 
 def test_a_cancelled_trace_keeps_what_is_finished(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backend.tracing.traced_job._THREADS", 1)
+    monkeypatch.setattr("backend.tracing.traced_job.THREADS", 1)
     asked = iter([False, True])
     with pytest.raises(Cancelled):
         trace_job(folder, is_cancelled=lambda: next(asked))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import numpy as np
 from ...colouring import colour_between
 from ...errors import UserError
 from ...job import Settings
+from ...lasting_threads import LastingThreads
 from .. import Frame, Interval, Report
 from .between import Between
 from .colour import Premultiplied, premultiply, straighten
@@ -59,7 +60,7 @@ class DraftEngine:
             return _finished(stretch.draw(time), pixels[0], start)
 
         ahead = 1 if start.shape[0] * start.shape[1] > _LARGE_PIXELS else 2
-        with ThreadPoolExecutor(ahead) as pool:
+        with LastingThreads() as pool:
             waiting: deque[Future[Picture]] = deque()
             try:
                 for time in interval.times[:ahead]:

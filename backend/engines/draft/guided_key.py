@@ -8,13 +8,13 @@ or each posed key becomes a picture, alone and with what the other adds.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 import cv2
 import numpy as np
 
+from ...lasting_threads import LastingThreads
 from .affine import IDENTITY
 from .bending import MOST_FOLDED, bend, enlarged, folded, resample
 from .between import WORKING_SIDE_PIXELS, Between
@@ -108,7 +108,7 @@ def _posed(whole: Between, time: float, guide: LineSet, strength: float) -> list
         cv2.resize(keys[0], (width, height), interpolation=cv2.INTER_AREA),
         cv2.resize(keys[1], (width, height), interpolation=cv2.INTER_AREA),
     )
-    with ThreadPoolExecutor(2) as pool:
+    with LastingThreads() as pool:
         posed = pose_keys(whole, small, time, guide, pool)
         led = led_through(whole, time, posed, strength)
         sides = list(pool.map(lambda side: bend_posed(posed, small, side, guide, opaque=whole.opaque), (0, 1)))

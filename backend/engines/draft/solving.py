@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...lasting_threads import LastingThreads
 from .affine import Affine, inverse
 from .colour import Gray, Premultiplied
 from .features import WORST_COST, Features, features, match_cost
@@ -46,7 +46,7 @@ def solve_regions(
     a, b: the keys at working size. size: (height, width) of the views to make.
     """
     seen_a, seen_b = features(a), features(b)
-    with ThreadPoolExecutor(2) as pool:
+    with LastingThreads() as pool:
         palette = joint_palette(a, b)
         flow = pool.submit(dense_flow, seen_a, seen_b)
         found = list(pool.map(lambda key: find_regions(key, palette, opaque, canvas_shape), (a, b)))

@@ -16,21 +16,12 @@ from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import State, 
 
 from tests.blender import scenes
 from tests.blender.jobs_on_disk import frames_of
+from tests.faults.processes import memory_kilobytes, open_files, wait_for_rest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads memory and open files from /proc")
 
 #: Jobs after which everything is loaded and warm.
 WARM = 20
-
-
-def memory_kilobytes(process: int) -> int:
-    """What the process has taken for itself, wherever the system keeps it now: in memory or swapped out."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon", "VmSwap")))
-
-
-def open_files(process: int) -> int:
-    return len(list(Path(f"/proc/{process}/fd").iterdir()))
 
 
 def one_job(folder: Path) -> None:
@@ -64,6 +55,7 @@ def test_after_hundreds_of_jobs_blender_and_its_worker_are_as_large_as_after_the
         gc.collect()
         assert queue.worker_pid
         both = (os.getpid(), queue.worker_pid)
+        wait_for_rest(queue.worker_pid)
         memory.append([memory_kilobytes(process) for process in both])
         files.append([open_files(process) for process in both])
     queue.close()
