@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .control_groups import room_in_control_groups
+
 
 def describe_device() -> str:
     """Return the best device in words. Only says more than "CPU" when torch is loaded anyway."""
@@ -26,6 +28,8 @@ def free_memory_gb() -> float:
         match platform.system():
             case "Linux":
                 free = _free_bytes_of_meminfo(Path("/proc/meminfo").read_text(encoding="ascii"))
+                room = room_in_control_groups()
+                free = free if room is None else min(free, room)
             case "Darwin":
                 told = subprocess.run(
                     ["/usr/bin/vm_stat"], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=10

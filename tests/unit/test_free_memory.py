@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+from pathlib import Path
 
 import pytest
 import torch
 
 from backend import devices
+from backend.control_groups import room_in_control_groups
 from backend.devices import free_memory_gb
 from backend.engines.tooncrafter.computing import Computing, usual_computing
 from backend.engines.tooncrafter.configuration import read_configuration
@@ -39,6 +41,40 @@ def test_linux_counts_what_it_would_give_up_as_free() -> None:
     told = "MemTotal:       16304532 kB\nMemFree:          402112 kB\nMemAvailable:    8388608 kB\n"
     assert devices._free_bytes_of_meminfo(told) == 8 * GB
     assert devices._free_bytes_of_meminfo("MemTotal: 5 kB\n") == 0
+
+
+def group(folder: Path, **files: str) -> None:
+    """Write a control group's files; dots in their names are underscores here."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name.replace("_", ".", 1)).write_text(text + "\n")
+
+
+def test_a_control_group_leaves_less_than_the_machine_has(tmp_path: Path) -> None:
+    membership, place = tmp_path / "cgroup", tmp_path / "fs"
+    membership.write_text("0::/farm/job 7\n")
+    group(place, memory_stat="inactive_file 0")
+    group(place / "farm", memory_max="6000", memory_current="2500", memory_stat="anon 5\ninactive_file 500")
+    group(place / "farm" / "job 7", memory_max="max", memory_current="2000", memory_stat="inactive_file 500")
+    assert room_in_control_groups(membership, place) == 4000
+    group(place / "farm" / "job 7", memory_max="3000")
+    assert room_in_control_groups(membership, place) == 1500
+    group(place / "farm" / "job 7", memory_current="3600")
+    assert room_in_control_groups(membership, place) == 0
+
+
+def test_the_older_control_groups_are_read_too(tmp_path: Path) -> None:
+    membership, place = tmp_path / "cgroup", tmp_path / "fs"
+    membership.write_text("9:name=systemd:/\n4:cpu,memory:/../escape\n0::/\n")
+    numbers = {"memory_limit_in_bytes": "900", "memory_usage_in_bytes": "300"}
+    group(place / "memory", **numbers, memory_stat="total_inactive_file 100")
+    assert room_in_control_groups(membership, place) == 700
+
+
+def test_without_control_groups_nothing_limits(tmp_path: Path) -> None:
+    assert room_in_control_groups(tmp_path / "missing", tmp_path) is None
+    (tmp_path / "cgroup").write_text("0::/\nnonsense\n")
+    assert room_in_control_groups(tmp_path / "cgroup", tmp_path) is None
 
 
 def test_macos_counts_pages_of_its_own_size() -> None:

@@ -157,6 +157,25 @@ def test_a_picture_that_truly_changes_keeps_its_change() -> None:
     assert np.abs(corrected - truth).max() * 255 < 4
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_colours_far_from_the_keys_bring_no_flicker(seed: int) -> None:
+    truth = np.stack([figure(index / (FRAMES - 1), seed) for index in range(FRAMES)])
+    random = np.random.default_rng(seed)
+    blotches = random.normal(0, 0.12, (2, 10, 16, 3)).astype(np.float32)
+    decoded = truth.copy()
+    for index in range(1, FRAMES - 1):  # blotches that turn into others, as a model draws that has learned little
+        share = index / (FRAMES - 1)
+        wrong = blotches[0] * (1 - share) + blotches[1] * share + random.normal(0, 0.02, (10, 16, 3))
+        decoded[index] += cv2.resize(wrong, (256, 160), interpolation=cv2.INTER_CUBIC)
+    corrected = correct(decoded, truth[0], truth[-1])
+    assert flicker(corrected) <= max(flicker(decoded), 1.0) + 1
+
+
+def flicker(frames: np.ndarray) -> float:
+    """The largest jump of an in-between's mean colour from one to the next, of 255."""
+    return float(np.abs(np.diff(frames[1:-1].mean(axis=(1, 2)), axis=0)).max() * 255)
+
+
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
 def test_pictures_of_one_colour_break_nothing(value: float) -> None:
     key = np.full((32, 48, 3), value, np.float32)

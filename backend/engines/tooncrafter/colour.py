@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .palette import nearest_colours, palette_of
+from .steady_tones import Offer, steadiest
 from .tone import (
     FINENESS,
     FINENESS_OF_PLACES,
@@ -38,6 +39,8 @@ _Places = tuple[NDArray[np.intp], NDArray[np.intp]]
 _ALIKE = 0.02
 #: At most so many pixels of a frame are looked at.
 _MOST_PIXELS = 3_000
+#: So many colours of the clip stand for all when tones are compared with each other.
+_SAMPLES = 400
 #: Keys with less of their area in colours of their palette are paintings.
 _FLAT_SHARE = 0.75
 #: Keys that differ by a mild change of light are taken for that unless it leaves more than so much, and a quarter,
@@ -68,13 +71,20 @@ def _tones(frames: Pixels, keys: _Keys, lit: bool) -> tuple[list[Tone], float]:
     lit: read the keys as one drawing whose light changes from one to the other.
     """
     first, last = _paired_tone(frames[0], keys.start), _paired_tone(frames[-1], keys.end)
-    tones, misfit = [first], 0.0
+    calm = [first.towards(last, index / (len(frames) - 1)) for index in range(len(frames))]
+    offers = [[Offer(first, 0.0)]]
     for index in range(1, len(frames) - 1):
-        time = index / (len(frames) - 1)
-        tone, left = _frame_tone(frames[index], keys.moment(time, lit), [first.towards(last, time), tones[-1]])
-        tones.append(tone)
-        misfit += left
-    return [*tones, last], misfit
+        moment = keys.moment(index / (len(frames) - 1), lit)
+        before = min(offers[-1], key=lambda offer: offer.misfit).tone
+        offers.append(_frame_tones(frames[index], moment, [calm[index], before]))
+    chosen = steadiest([*offers, [Offer(last, 0.0)]], calm, _samples(frames))
+    return [offer.tone for offer in chosen], sum(offer.misfit for offer in chosen)
+
+
+def _samples(frames: Pixels) -> Pixels:
+    """Return some colours of the frames, (n, 3), evenly taken."""
+    colours = frames.reshape(-1, 3)
+    return colours[:: max(1, len(colours) // _SAMPLES)]
 
 
 @dataclass(frozen=True)
@@ -180,11 +190,11 @@ def _paired_tone(frame: Pixels, key: Pixels) -> Tone:
     return refine(tone, colours, compared, FINENESS_OF_PLACES, reaches[-1])
 
 
-def _frame_tone(frame: Pixels, moment: _Moment, guesses: list[Tone]) -> tuple[Tone, float]:
-    """Return the tone that brings an in-between's colours to the keys', and the misfit that it leaves.
+def _frame_tones(frame: Pixels, moment: _Moment, guesses: list[Tone]) -> list[Offer]:
+    """Return tones that bring an in-between's colours to the keys', with the misfit that each leaves.
 
     Places of which the keys tell are compared with what they show there, all others with the nearest colour of the
-    drawing. The most promising first guesses are followed; the best is kept.
+    drawing. The most promising first guesses are followed; the first of `guesses` is on offer as it is.
     """
     chosen = _some(_even(frame))
     colours = frame[chosen]
@@ -192,7 +202,7 @@ def _frame_tone(frame: Pixels, moment: _Moment, guesses: list[Tone]) -> tuple[To
     own, alike = places[chosen], told[chosen]
     used = moment.used
     if len(colours) < 16 or not len(used):
-        return guesses[0], REACHES[-1]
+        return [Offer(guesses[0], REACHES[-1])]
     starts = [*guesses, NO_CHANGE, shift(own.mean(axis=0) - colours.mean(axis=0))]
     if alike.mean() > 0.1:
         starts.append(shift(np.median((own - colours)[alike], axis=0)))
@@ -207,14 +217,11 @@ def _frame_tone(frame: Pixels, moment: _Moment, guesses: list[Tone]) -> tuple[To
         is_own = alike & (own_misfits < np.maximum(nearest_misfits + 0.04, REACHES[-1]))
         return np.where(is_own[:, None], own, nearest), np.where(is_own, own_misfits, nearest_misfits)
 
-    best, best_cost = guesses[0], cost(compared(guesses[0]))
-    for start in sorted(starts, key=lambda tone: cost(compared(tone)))[:3]:
-        tone = settle(start, colours, compared)
-        tone_cost = cost(compared(tone))
-        if tone_cost < 0.98 * best_cost:
-            best, best_cost = tone, tone_cost
-    best = refine(best, colours, compared, FINENESS_OF_PLACES if moment.painted else FINENESS)
-    return best, cost(compared(best))
+    fineness = FINENESS_OF_PLACES if moment.painted else FINENESS
+    promising = sorted(starts, key=lambda tone: cost(compared(tone)))[:3]
+    near = [guesses[0], *(settle(start, colours, compared) for start in promising)]
+    tones = [guesses[0], *(refine(tone, colours, compared, fineness) for tone in near)]
+    return [Offer(tone, cost(compared(tone))) for tone in tones]
 
 
 def _followed(frame: Pixels, key: Pixels) -> Pixels:
