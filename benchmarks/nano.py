@@ -92,10 +92,13 @@ def train(options: argparse.Namespace) -> None:
         if not (folder / look).exists():
             kinds = dict.fromkeys((*TOLD_BY_KEYS, "arc"), each)
             write_clips(folder / "sources" / look, look, kinds, first_seed=0)
+    if not (folder / "arcs").exists():
+        write_clips(folder / "arc_sources", "cartoon", {"arc": 600}, first_seed=420)
     for name, sources in (
         ("photograph", "sources/photograph"),
         ("cartoon", "sources/cartoon"),
         ("both", "sources"),
+        ("arcs", "arc_sources"),
     ):
         if not (folder / name).exists():
             build_dataset(folder / sources, folder / name, Wanted(64, 40, FRAMES))

@@ -19,9 +19,12 @@ from .draws import Draws
 from .export import export_model
 from .parameter_groups import groups_of
 from .patch_critic import PatchCritic, critic_loss, deceit_loss
+from .place_matching import begins_without_keys, match_places
 from .stage import Loss, Materials, Player, Stage
-from .windows import Batch
+from .windows import Batch, Windows
 
+#: So many pictures tell a decoder from nothing which places look alike.
+_MATCHED_PICTURES = 48
 #: Keeps the length of a feature of zeros from dividing by zero.
 _EPS = 1e-6
 
@@ -42,6 +45,13 @@ class DecoderStage(Stage):
                 self.critic = PatchCritic(told.critic_channels)
             self.players.append(Player("critic", tuple(self.critic.parameters()), told.critic_learning_rate))
         self._decoded: Tensor | None = None
+        if begins_without_keys(materials.model.autoencoder):
+            configuration = materials.configuration
+            windows = Windows(Path(configuration.dataset), "train", frames=1, strides=1, seed=configuration.seed)
+            match_places(
+                materials.model.autoencoder,
+                torch.cat([windows[number].pictures for number in range(_MATCHED_PICTURES)]),
+            )
 
     def forward(self, batch: Batch, draws: Draws, player: str, step: int) -> Loss:
         """Return the decoder's loss on whole clips, or the critic's on what the decoder has just made of them."""
