@@ -492,3 +492,19 @@ def test_what_is_missing_or_wrong_is_a_sentence_and_exit_code_two(
     told = capsys.readouterr()
     assert said in told.err and told.err.startswith("tooncrafter: ") and not told.out
     assert not (tmp_path / "out").exists()
+
+
+def test_too_little_memory_for_any_mode_is_a_sentence_and_exit_code_two(
+    pair: list[object],
+    tiny: Options,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for variable in _OPTIONS:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(engine_module, "free_bytes", lambda device: 1 << 20)
+    assert main([*map(str, pair), "--weights", str(tiny.weights), "--device", "cpu"]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith("tooncrafter: ") and "GB" in told.err and not told.out
+    assert not (tmp_path / "out").exists()
