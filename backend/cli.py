@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
+from .animatic_command import add_animatic_command
 from .colour_command import add_colour_command
 from .engines import (
     DEVICE_VARIABLE,
@@ -97,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_engine_options(add_smooth_command(commands))
     add_stills_command(commands)
     _add_engine_options(add_colour_command(commands))
+    _add_engine_options(add_animatic_command(commands))
     _add_engine_options(add_web_command(commands))
 
     trace = commands.add_parser("trace", help="turn a job's drawings into strokes", allow_abbrev=False)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .engines import ENGINES
+from .drawing_options import add_drawing_options, drawing_settings
 from .errors import UserError
-from .job import Settings
 
 
 def add_colour_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -29,10 +28,7 @@ def add_colour_command(commands: argparse._SubParsersAction[argparse.ArgumentPar
     )
     command.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
     command.add_argument("--overwrite", action="store_true", help="replace pictures that are in DIR")
-    command.add_argument("--engine", choices=list(ENGINES), default="draft")
-    command.add_argument("--preset", choices=("quick", "balanced", "best"), default=Settings().preset)
-    command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--prompt", default="")
+    add_drawing_options(command)
     command.add_argument("--json", action="store_true", help="one JSON event a line instead of a progress bar")
     command.set_defaults(command=_colour)
     return command
@@ -47,7 +43,7 @@ def _colour(options: argparse.Namespace) -> int:
         references=dict(_reference(text) for text in options.reference),
         out=options.out,
         engine=options.engine,
-        settings=Settings(seed=options.seed, prompt=options.prompt, preset=options.preset),
+        settings=drawing_settings(options),
         overwrite=options.overwrite,
     )
     plan = plan_colouring(request)

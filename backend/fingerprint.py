@@ -39,15 +39,25 @@ def segment_fingerprint(folder: Path, job: Job, index: int, engine: Engine) -> s
 
 
 def previous_segment(job: Job, index: int) -> Segment | None:
-    """Return the segment that ends on the key where segment `index` starts, if there is one."""
+    """Return the segment that ends on the key where segment `index` starts, if there is one that moves there."""
     other = job.segments[index - 1] if index > 0 else None
-    return other if other and other.end.frame == job.segments[index].start.frame else None
+    return other if other and _moves(other) and _meeting(other, job.segments[index]) else None
 
 
 def next_segment(job: Job, index: int) -> Segment | None:
-    """Return the segment that starts on the key where segment `index` ends, if there is one."""
+    """Return the segment that starts on the key where segment `index` ends, if there is one that moves on."""
     other = job.segments[index + 1] if index + 1 < len(job.segments) else None
-    return other if other and other.start.frame == job.segments[index].end.frame else None
+    return other if other and _moves(other) and _meeting(job.segments[index], other) else None
+
+
+def _meeting(before: Segment, after: Segment) -> bool:
+    """Tell whether two segments share a key. One that stands in for want of a better one is the end of a shot."""
+    return before.end.frame == after.start.frame and not (before.end.stands_in or after.start.stands_in)
+
+
+def _moves(segment: Segment) -> bool:
+    """Tell whether anything moves: where a picture is held, a movement begins and ends at rest."""
+    return segment.start.image != segment.end.image
 
 
 def _picture(folder: Path, frame: int, image: str) -> list[int | str]:

@@ -12,10 +12,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .engines import ENGINES
+from .drawing_options import add_drawing_options, drawing_settings
 from .errors import UserError
 from .frame_rates import parse_rate
-from .job import Settings
 
 
 def add_smooth_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -45,10 +44,7 @@ def add_smooth_command(commands: argparse._SubParsersAction[argparse.ArgumentPar
     )
     command.add_argument("--source-fps", metavar="RATE", help="rate of a folder of pictures (default 24)")
     command.add_argument("--frames", metavar="FIRST-LAST", help="only these frames of the film, counted from 1")
-    command.add_argument("--engine", choices=list(ENGINES), default="draft")
-    command.add_argument("--preset", choices=("quick", "balanced", "best"), default=Settings().preset)
-    command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--prompt", default="")
+    add_drawing_options(command)
     command.add_argument("--overwrite", action="store_true", help="replace a film that is there")
     command.add_argument("--keep-work", action="store_true", help="leave exposure sheet and jobs beside the result")
     command.add_argument("--json", action="store_true", help="one JSON event a line instead of a progress bar")
@@ -74,7 +70,7 @@ def _smooth(options: argparse.Namespace) -> int:
         source_rate=parse_rate(options.source_fps)[0] if options.source_fps else None,
         frames=_frames(options.frames) if options.frames else None,
         engine=options.engine,
-        settings=Settings(seed=options.seed, prompt=options.prompt, preset=options.preset),
+        settings=drawing_settings(options),
         overwrite=options.overwrite,
         keep_work=options.keep_work,
     )

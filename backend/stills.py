@@ -1,4 +1,4 @@
-"""Single pictures out of movies and picture files, all of one size: the keys of a transition."""
+"""Single pictures out of movies and picture files, all of one size: the keys of what strips become."""
 
 from __future__ import annotations
 
@@ -31,22 +31,30 @@ def write_stills(stills: Sequence[Still], out: Path, note: Callable[[str], None]
     """Write the pictures as OUT/0001.png … in the size of the first; return (width, height) in pixels.
 
     A picture of another size is fitted whole into that size, with transparent margins, and `note` hears it.
-    Raises UserError for a picture that cannot be read, before anything is written, and for a disk that refuses.
+    One picture is in memory at a time. Raises UserError for a picture that cannot be read, after which none is
+    left there, and for a disk that refuses.
     """
-    pictures = [_read(still) for still in stills]
-    height, width = pictures[0].shape[:2]
-    for number, still in enumerate(stills[1:], 1):
-        picture = pictures[number]
-        if picture.shape[:2] != (height, width):
-            note(
-                f"“{still.path.name}” is {picture.shape[1]} × {picture.shape[0]} pixels; "
-                f"it was fitted into {width} × {height}, the size of “{stills[0].path.name}”."
-            )
-            pictures[number] = fit_picture(picture, (width, height))
+    written: list[Path] = []
+    width = height = 0
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        for number, picture in enumerate(pictures, 1):
-            write_picture(out / picture_name(number), picture)
+        for number, still in enumerate(stills, 1):
+            picture = _read(still)
+            if not written:
+                height, width = picture.shape[:2]
+            elif picture.shape[:2] != (height, width):
+                note(
+                    f"“{still.path.name}” is {picture.shape[1]} × {picture.shape[0]} pixels; "
+                    f"it was fitted into {width} × {height}, the size of “{stills[0].path.name}”."
+                )
+                picture = fit_picture(picture, (width, height))
+            out.mkdir(parents=True, exist_ok=True)
+            path = out / picture_name(number)
+            write_picture(path, picture)
+            written.append(path)
+    except UserError:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
     except OSError as error:
         raise UserError(
             "output-not-writable",

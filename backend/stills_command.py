@@ -23,10 +23,11 @@ def add_stills_command(commands: argparse._SubParsersAction[argparse.ArgumentPar
         "--of",
         action="append",
         nargs=2,
-        required=True,
+        default=[],
         metavar=("FILE", "FRAME"),
         help="a movie and a frame of it, counted from 1, or a picture and 1; may be given several times",
     )
+    command.add_argument("--list", type=Path, metavar="TXT", help="a text file with a line “FRAME FILE” for each")
     command.add_argument("--json", action="store_true", help="one JSON event a line")
     command.set_defaults(command=_stills)
 
@@ -40,13 +41,26 @@ def _stills(options: argparse.Namespace) -> int:
         else:
             print(f"Note: {sentence}", file=sys.stderr)
 
-    stills = [Still(Path(file), _number(frame)) for file, frame in options.of]
+    asked = [*options.of, *(_listed(options.list) if options.list else ())]
+    if not asked:
+        raise UserError("stills-missing", "No picture is asked for.", "Name some with --of or --list.")
+    stills = [Still(Path(file), _number(frame)) for file, frame in asked]
     width, height = write_stills(stills, options.out, note)
     if options.json:
         print(json.dumps({"event": "done", "width": width, "height": height}), flush=True)
     else:
         print(f"{len(stills)} pictures of {width} × {height} pixels in {options.out}")
     return 0
+
+
+def _listed(file: Path) -> list[tuple[str, str]]:
+    """Return the files and frames that a list names; command lines have an end, boards of many panels do not."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise UserError("stills-missing", f"The list “{file}” cannot be read: {error}.") from error
+    found = [line.partition(" ") for line in lines if line.strip()]
+    return [(path, frame) for frame, _, path in found]
 
 
 def _number(text: str) -> int:
