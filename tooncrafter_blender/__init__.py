@@ -20,6 +20,7 @@ def unregister() -> None:
 def _modules() -> tuple[ModuleType, ...]:
     # Imported here, so that the contract and the queue can be imported without Blender.
     from . import (
+        animatic,
         charts,
         choosing,
         colouring,
@@ -71,6 +72,7 @@ def _modules() -> tuple[ModuleType, ...]:
         colouring,
         job_panel,
         sequencer,
+        animatic,
         keymap,
         commands,
     )

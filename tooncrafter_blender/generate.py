@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from ..backend.errors import UserError
 from ..backend.job import Job
 from . import capture, charts, environment, job_folders, keyframes, preferences, watching
 from .home import home_of, source_of
-from .jobs import Entry, queue
+from .jobs import Entry, Home, queue
 from .properties import MAX_SEED, Choice
 from .variations import add_take
 
@@ -27,7 +27,7 @@ class Captured:
 
     folder: Path
     job: Job
-    remarks: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def generate(
@@ -48,12 +48,21 @@ def generate(
     others = variations(choice)
     captured = capture_keys(scene, obj, choice, frames=frames, report=report)
     assert obj
-    home = home_of(scene, obj)
-    entry = Entry(captured.job, captured.folder, home, choice.import_as, remarks=captured.remarks)
+    return submit(captured, home_of(scene, obj), choice.import_as, python, others)
+
+
+def submit(
+    captured: Captured, home: Home, show_as: str, python: Path | None, others: Sequence[tuple[str, int]] = ()
+) -> Entry:
+    """Put a job, and a take of it for each of `others` (engine and seed), into the queue; return the job's entry.
+
+    show_as: what the drawings become. python: of the drawing engine; None has it installed first.
+    """
+    entry = Entry(captured.job, captured.folder, home, show_as, remarks=captured.remarks)
     takes = [entry]
     for number, (engine, seed) in enumerate(others, 2):
         folder, job = add_take(captured.folder, captured.job, number, engine=engine, seed=seed)
-        takes.append(Entry(job, folder, home, choice.import_as, take_of=entry.job.id, number=number))
+        takes.append(Entry(job, folder, home, show_as, take_of=entry.job.id, number=number))
     begin_setup_unless(python)
     for take in takes:
         queue.submit(take, python)

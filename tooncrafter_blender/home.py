@@ -13,7 +13,7 @@ from bpy.app.handlers import persistent
 from bpy.props import StringProperty
 
 from ..backend.job import Job
-from .between_strips import is_between_strips
+from .from_strips import is_from_strips
 from .jobs import Entry, Home, queue
 
 _T = TypeVar("_T", bpy.types.Scene, bpy.types.Object)
@@ -73,7 +73,7 @@ def scene_at(home: Home, identity: str = "") -> bpy.types.Scene | None:
 def find_object(entry: Entry) -> bpy.types.Object | None:
     """Return the object that the job was made from, None when it is gone."""
     scene = find_scene(entry)
-    if scene is None or is_between_strips(entry.job):
+    if scene is None or is_from_strips(entry.job):
         return None
     if entry.home.session == _session and entry.home.object_uid:
         return next((obj for obj in scene.objects if obj.session_uid == entry.home.object_uid), None)

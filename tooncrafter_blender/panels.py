@@ -10,7 +10,7 @@ from ..backend.job import Easing
 from . import charts, grease_pencil
 from .chart_view import ticks
 from .first_run import draw_first_run
-from .jobs import State, queue
+from .jobs import queue
 from .language import say
 from .operators import INBETWEEN_OT_generate
 from .properties import choice_of, scene_in, settings_of
@@ -25,7 +25,7 @@ from .steering import (
     INBETWEEN_OT_roll_seed,
     INBETWEEN_OT_set_chart,
 )
-from .tab import MAIN, Tab, draw_progress, draw_refusal, properties_of
+from .tab import MAIN, Tab, draw_refusal, draw_running, properties_of
 from .wrapped_text import draw_text
 
 _MOST_WARNINGS = 4
@@ -54,9 +54,7 @@ class INBETWEEN_PT_main(Tab, bpy.types.Panel):
         if queue.refused:
             draw_refusal(layout, context)
         draw_setup(layout)
-        for entry in queue.entries:
-            if entry.state is State.RUNNING:
-                draw_progress(layout, entry)
+        draw_running(layout)
         draw_first_run(layout, context)
         chosen = settings_of(scene_in(context))
         properties_of(layout).prop(chosen, "engine")

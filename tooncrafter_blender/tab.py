@@ -6,7 +6,8 @@ from typing import Any
 
 import bpy
 
-from .jobs import Entry, queue
+from ..backend.errors import UserError
+from .jobs import Entry, State, queue
 from .operators import INBETWEEN_OT_cancel
 from .progress import progress_text
 from .setup_view import draw_remedy
@@ -31,6 +32,26 @@ def properties_of(layout: bpy.types.UILayout) -> bpy.types.UILayout:
     column.use_property_split = True
     column.use_property_decorate = False
     return column
+
+
+def draw_reason(layout: Any, context: bpy.types.Context, error: UserError) -> None:
+    """Draw why a button is grey, and what would help."""
+    draw_text(layout, context, error.sentence, "INFO")
+    draw_text(layout, context, error.hint)
+
+
+def draw_big_button(layout: Any, operator: str, icon: str = "PLAY") -> None:
+    """Draw the button that a panel is for."""
+    row = layout.row()
+    row.scale_y = 1.5
+    row.operator(operator, icon=icon)
+
+
+def draw_running(layout: Any) -> None:
+    """Draw how far the jobs are that are being drawn."""
+    for entry in queue.entries:
+        if entry.state is State.RUNNING:
+            draw_progress(layout, entry)
 
 
 def draw_progress(layout: Any, entry: Entry) -> None:

@@ -213,6 +213,34 @@ def test_a_file_that_was_never_saved_is_no_hindrance(scene: bpy.types.Scene, tmp
     assert material.still_at(scene, in_between(scene, entry), 6).path.is_file()
 
 
+def test_later_strips_make_room_where_there_is_no_gap(saved: bpy.types.Scene, tmp_path: Path) -> None:
+    first = still(saved, tmp_path / "a.png", 1, 5, place=60)
+    second = still(saved, tmp_path / "b.png", 4, 5, place=100, channel=2)
+    third = still(saved, tmp_path / "c.png", 9, 5, place=60)
+    fourth = still(saved, tmp_path / "d.png", 14, 5, place=80)
+    saved.inbetween_sequencer.make_room = True
+    entry = press_and_draw(saved, first, second)
+    starts = [strip.frame_final_start for strip in (first, second, third, fourth)]
+    assert starts == [1, 10, 15, 20] and [strip.channel for strip in (first, second, third, fourth)] == [1, 2, 1, 1]
+    made = in_between(saved, entry)
+    assert (made.frame_final_start, made.frame_final_end) == (6, 10) and not entry.remarks
+    keys = [entry.folder / key.image for key in (entry.job.segments[0].start, entry.job.segments[0].end)]
+    assert [place_of(key) for key in keys] == pytest.approx([60, 100], abs=1)
+
+
+def test_a_gap_is_room_enough_and_a_locked_strip_stays(saved: bpy.types.Scene, tmp_path: Path) -> None:
+    saved.inbetween_sequencer.make_room = True
+    first = still(saved, tmp_path / "a.png", 1, 5, place=60)
+    second = still(saved, tmp_path / "b.png", 9, 5, place=100)
+    third = still(saved, tmp_path / "c.png", 14, 5, place=100)
+    assert transitions.place_between(saved, [first, second], 4, 1, make_room=True).pushed == 0
+    third.lock = True
+    choose(saved, second, third)
+    assert bpy.ops.inbetween.transition() == {"CANCELLED"}
+    assert queue.refused and "“c” would have to move" in str(queue.refused)
+    assert third.frame_final_start == 14 and not (tmp_path / "cut_inbetweens").exists()
+
+
 # --- what is refused ---------------------------------------------------------------------------------------------
 
 

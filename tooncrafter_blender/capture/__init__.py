@@ -1,11 +1,22 @@
 """Keys as the artist sees them become pictures, guide strokes line drawings, and both together a job folder."""
 
-from .folder import CaptureSettings, picture_size, write_colouring, write_guides, write_job, write_shot
+from .folder import (
+    CaptureSettings,
+    picture_size,
+    write_board,
+    write_colouring,
+    write_end_thumbnails,
+    write_guides,
+    write_job,
+    write_shot,
+)
 
 __all__ = [
     "CaptureSettings",
     "picture_size",
+    "write_board",
     "write_colouring",
+    "write_end_thumbnails",
     "write_guides",
     "write_job",
     "write_shot",

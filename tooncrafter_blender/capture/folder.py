@@ -116,6 +116,47 @@ def write_colouring(
         job.write_job(folder, made)
 
 
+def write_board(
+    scene: bpy.types.Scene,
+    obj: bpy.types.Object,
+    made: job.Job,
+    panels: Mapping[int, str],
+    folder: Path,
+    *,
+    whole_scene: bool,
+    report: Callable[[int, int], None] = _ignore,
+) -> None:
+    """Capture the panels of a storyboard as the keys of `made`, and write its job file.
+
+    panels: frame at which each is seen -> its picture in the job folder. Otherwise as `write_job`.
+    """
+    _refuse_what_is_not_seen(scene, obj)
+    _refuse_without_camera(scene)
+    refuse_while_rendering()
+    source = _Source(scene, obj, (made.canvas.width, made.canvas.height), whole_scene)
+    with _new_folder(folder, job.KEYS_FOLDER, job.THUMBNAILS_FOLDER):
+        take = _camera_for(source)
+        for done, (frame, picture) in enumerate(sorted(panels.items()), 1):
+            take(frame, folder / picture)
+            report(done, len(panels))
+        write_end_thumbnails(made, folder)
+        job.write_job(folder, made)
+
+
+def write_end_thumbnails(made: job.Job, folder: Path) -> None:
+    """Write what the list of jobs shows, for jobs of many keys: small pictures of the first and the last one.
+
+    Raises UserError("folder-not-writable").
+    """
+    first, last = made.segments[0], made.segments[-1]
+    try:
+        place = job.make_folder(folder, job.THUMBNAILS_FOLDER)
+    except OSError as error:
+        raise job.folder_refused(folder, error) from error
+    for key, frame in ((first.start, first.first), (last.end, last.last)):
+        write_thumbnail(folder / key.image, place / job.picture_name(frame))
+
+
 def write_guides(
     scene: bpy.types.Scene, obj: bpy.types.Object, frames: Sequence[int], folder: Path, size: tuple[int, int]
 ) -> tuple[job.Picture, ...]:

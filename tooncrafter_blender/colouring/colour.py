@@ -11,9 +11,9 @@ import bpy
 
 from ...backend.errors import UserError
 from ...backend.job import GUIDES_FOLDER, KEYS_FOLDER, Canvas, Job, Picture, Segment, new_id, picture_name
-from .. import capture, environment, generate, job_folders, preferences, watching
+from .. import capture, environment, generate, job_folders, preferences
 from ..home import home_of, source_of
-from ..jobs import Entry, queue
+from ..jobs import Entry
 from ..properties import Choice
 from ..results import LINES, colour_layers, let_held_keys_step_back
 from .drawings import LineDrawings, find_drawings
@@ -52,11 +52,7 @@ def colour(
     except BaseException:
         job_folders.discard(folder)
         raise
-    entry = Entry(job, folder, home_of(scene, obj), show_as)
-    generate.begin_setup_unless(python)
-    queue.submit(entry, python)
-    watching.start()
-    return entry
+    return generate.submit(generate.Captured(folder, job), home_of(scene, obj), show_as, python)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from ...backend.errors import UserError
 from .. import grease_pencil
 from ..language import say
 from ..properties import scene_in
-from ..tab import MAIN, Tab, properties_of
+from ..tab import MAIN, Tab, draw_big_button, draw_reason, properties_of
 from ..wrapped_text import draw_text
 from .drawings import find_drawings
 from .operators import INBETWEEN_OT_colour
@@ -37,8 +37,7 @@ class INBETWEEN_PT_colouring(Tab, bpy.types.Panel):
         try:
             found = find_drawings(context.object, scene, chosen.lines)
         except UserError as error:
-            draw_text(box, context, error.sentence, "INFO")
-            draw_text(box, context, error.hint)
+            draw_reason(box, context, error)
         else:
             layer, count = found.layer.name, len(found.wanted)
             what = say("{count} drawings on {layer}", count=count, layer=layer)
@@ -48,9 +47,7 @@ class INBETWEEN_PT_colouring(Tab, bpy.types.Panel):
         column = properties_of(self.layout)
         column.prop_search(chosen, "lines", context.object.data, "layers", icon="OUTLINER_DATA_GP_LAYER")
         column.prop(chosen, "show_as")
-        button = self.layout.column()
-        button.scale_y = 1.5
-        button.operator(INBETWEEN_OT_colour.bl_idname, text="Colour Drawings", icon="BRUSH_DATA")
+        draw_big_button(self.layout, INBETWEEN_OT_colour.bl_idname, "BRUSH_DATA")
 
 
 register, unregister = bpy.utils.register_classes_factory((INBETWEEN_PT_colouring,))

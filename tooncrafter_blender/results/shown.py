@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...backend.job import Job, folder_refused, frame_path, make_folder, picture_name, resolve
-from ..between_strips import is_between_strips
+from ..from_strips import is_between_strips
 
 SHOWN_FOLDER = "shown"
 

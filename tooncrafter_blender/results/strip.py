@@ -6,9 +6,10 @@ from typing import Any, cast
 
 import bpy
 
+from ...backend.board import shot_names
 from ...backend.errors import UserError
 from ...backend.job import Job
-from ..between_strips import first_strip
+from ..from_strips import strip_like
 from .mark import mark, marked
 from .shown import Run, Shown
 
@@ -24,6 +25,7 @@ _PLACEMENT = {
 def add_strips(scene: bpy.types.Scene, job: Job, shown: Shown, runs: tuple[Run, ...]) -> tuple[str, ...]:
     """Add one strip for each run on a free channel above what plays there; return the strips' names.
 
+    A strip that shows a shot of a board bears its name.
     A strip of this job that is already there is refreshed instead. Raises UserError("no-free-channel").
     """
     editor = scene.sequence_editor
@@ -35,8 +37,10 @@ def add_strips(scene: bpy.types.Scene, job: Job, shown: Shown, runs: tuple[Run, 
     channels = [free_channel(editor, run) for run in runs]
     editor = editor or scene.sequence_editor_create()
     names = []
-    for run, channel in zip(runs, channels, strict=True):
-        name = f"In-betweens {run.first}–{run.last}"
+    shots = shot_names(job)
+    for number, (run, channel) in enumerate(zip(runs, channels, strict=True)):
+        shot = shots[number] if number < len(shots) else ""
+        name = shot or f"In-betweens {run.first}–{run.last}"
         first = str(shown.file(run.first))
         strip = editor.strips.new_image(name, first, channel, run.first, fit_method="FIT")
         assert isinstance(strip, bpy.types.ImageStrip)
@@ -47,7 +51,7 @@ def add_strips(scene: bpy.types.Scene, job: Job, shown: Shown, runs: tuple[Run, 
         strip.blend_type = "ALPHA_OVER"
         strip.alpha_mode = "STRAIGHT"
         strip.colorspace_settings.name = "sRGB"  # type: ignore[assignment]
-        if neighbour := editor.strips_all.get(first_strip(job)):
+        if neighbour := editor.strips_all.get(strip_like(job, number)):
             take_placement(strip, neighbour)
         strip.select = False  # what the person has selected stays so
         mark(strip, job.id)

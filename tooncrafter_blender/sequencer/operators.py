@@ -47,7 +47,7 @@ The smoother film comes as a strip of its own; pressed again after an interrupti
 
 class INBETWEEN_OT_transition(bpy.types.Operator):
     """Draw a transition between the two selected strips: the last picture of the first becomes the first picture \
-of the second. It comes as a strip between them; yours stay as they are"""
+of the second. It comes as a strip between them; yours stay as they are, unless they are to make room"""
 
     bl_idname = "inbetween.transition"
     bl_label = "Draw Transition"
@@ -69,9 +69,12 @@ of the second. It comes as a strip between them; yours stay as they are"""
         scene = strips.scene_of(context)
         try:
             choice = choice_of(scene)
-            transitions.make_transition(scene, transitions.chosen_place(scene, choice.exposure), choice)
+            place = transitions.chosen_place(scene, choice.exposure)
+            transitions.make_transition(scene, place, choice)
         except UserError as error:
             return refuse(self, error)
+        if place.pushed:
+            watching.push_undo("Make Room for Transition")
         self.report({"INFO"}, "Reading the pictures of both strips.")
         watching.redraw()
         return DONE

@@ -8,21 +8,22 @@ import bpy
 
 from ...backend.errors import UserError
 from ..job_panel import JobList
-from ..jobs import State, queue
+from ..jobs import queue
 from ..language import say
 from ..progress import duration
 from ..properties import choice_of, settings_of
 from ..setup_view import draw_setup
-from ..tab import Tab, draw_progress, draw_refusal, properties_of
+from ..tab import Tab, draw_big_button, draw_reason, draw_refusal, draw_running, properties_of
 from ..wrapped_text import draw_text
 from . import background, smoothing, strips, transitions
 from .operators import INBETWEEN_OT_cancel_film, INBETWEEN_OT_smooth_strip, INBETWEEN_OT_transition
 from .settings import sequencer_settings_of
 
-_MAIN = "INBETWEEN_PT_strips"
+#: The panel that holds all others of this tab.
+STRIPS = "INBETWEEN_PT_strips"
 
 
-class _StripTab(Tab):
+class StripTab(Tab):
     """The tab of the sequencer's sidebar, where strips are seen."""
 
     bl_space_type: Any = "SEQUENCE_EDITOR"
@@ -33,10 +34,10 @@ class _StripTab(Tab):
         return getattr(context.space_data, "view_type", "SEQUENCER") != "PREVIEW"
 
 
-class INBETWEEN_PT_strips(_StripTab, bpy.types.Panel):
+class INBETWEEN_PT_strips(StripTab, bpy.types.Panel):
     """What runs, and the engine."""
 
-    bl_idname = _MAIN
+    bl_idname = STRIPS
     bl_label = "In-betweens"
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -45,9 +46,7 @@ class INBETWEEN_PT_strips(_StripTab, bpy.types.Panel):
         draw_setup(layout)
         for undertaking in background.under_way:
             _draw_undertaking(layout, undertaking)
-        for entry in queue.entries:
-            if entry.state is State.RUNNING:
-                draw_progress(layout, entry)
+        draw_running(layout)
         if queue.refused:
             draw_refusal(layout, context)
         chosen = settings_of(strips.scene_of(context))
@@ -60,11 +59,11 @@ class INBETWEEN_PT_strips(_StripTab, bpy.types.Panel):
             draw_text(layout, context, obstacle, "ERROR")
 
 
-class INBETWEEN_PT_smoother(_StripTab, bpy.types.Panel):
+class INBETWEEN_PT_smoother(StripTab, bpy.types.Panel):
     """One strip made smoother."""
 
     bl_idname = "INBETWEEN_PT_smoother"
-    bl_parent_id = _MAIN
+    bl_parent_id = STRIPS
     bl_label = "Smoother Animation"
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -75,7 +74,7 @@ class INBETWEEN_PT_smoother(_StripTab, bpy.types.Panel):
             strip = smoothing.the_strip(strips.selected(scene))
             strips.refuse_what_has_no_files(scene, strip)
         except UserError as error:
-            _draw_reason(box, context, error)
+            draw_reason(box, context, error)
         else:
             where = say("frames {first} to {last}", first=strip.frame_final_start, last=strip.frame_final_end - 1)
             draw_text(box, context, f"{strip.name}: {where}", "SEQUENCE")
@@ -84,14 +83,14 @@ class INBETWEEN_PT_smoother(_StripTab, bpy.types.Panel):
         column.prop(chosen, "rate")
         if chosen.rate == "own":
             column.prop(chosen, "own_rate")
-        _draw_button(self.layout, INBETWEEN_OT_smooth_strip.bl_idname)
+        draw_big_button(self.layout, INBETWEEN_OT_smooth_strip.bl_idname)
 
 
-class INBETWEEN_PT_transition(_StripTab, bpy.types.Panel):
+class INBETWEEN_PT_transition(StripTab, bpy.types.Panel):
     """Two strips joined."""
 
     bl_idname = "INBETWEEN_PT_transition"
-    bl_parent_id = _MAIN
+    bl_parent_id = STRIPS
     bl_label = "Transition"
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -102,42 +101,36 @@ class INBETWEEN_PT_transition(_StripTab, bpy.types.Panel):
         try:
             place = transitions.chosen_place(scene, choice_of(scene).exposure)
         except UserError as error:
-            _draw_reason(box, context, error)
+            draw_reason(box, context, error)
         else:
             draw_text(box, context, f"{place.first.name} → {place.second.name}", "ARROW_LEFTRIGHT")
             draw_text(box, context, _where(place), "BLANK1")
         column = properties_of(self.layout)
         column.prop(chosen, "transition")
+        column.prop(chosen, "make_room")
         for name in ("easing", "exposure"):
             column.prop(shared, name)
-        _draw_button(self.layout, INBETWEEN_OT_transition.bl_idname)
+        draw_big_button(self.layout, INBETWEEN_OT_transition.bl_idname)
 
 
-class INBETWEEN_PT_strip_jobs(JobList, _StripTab, bpy.types.Panel):
+class INBETWEEN_PT_strip_jobs(JobList, StripTab, bpy.types.Panel):
     """The same list of jobs as in the 3D viewport."""
 
     bl_idname = "INBETWEEN_PT_strip_jobs"
-    bl_parent_id = _MAIN
+    bl_parent_id = STRIPS
     bl_label = "Jobs"
     bl_order = 10
 
 
 def _where(place: transitions.Place) -> str:
     first, last = place.start + 1, place.end - 1
+    if place.pushed:
+        return say(
+            "Frames {first} to {last}: later strips move by {count}", first=first, last=last, count=place.pushed
+        )
     if place.gap:
         return say("Frames {first} to {last}: fills the gap", first=first, last=last)
     return say("Frames {first} to {last}: lies over both strips", first=first, last=last)
-
-
-def _draw_reason(box: Any, context: bpy.types.Context, error: UserError) -> None:
-    draw_text(box, context, error.sentence, "INFO")
-    draw_text(box, context, error.hint)
-
-
-def _draw_button(layout: Any, operator: str) -> None:
-    row = layout.row()
-    row.scale_y = 1.5
-    row.operator(operator, icon="PLAY")
 
 
 def _draw_undertaking(layout: Any, undertaking: background.Undertaking) -> None:

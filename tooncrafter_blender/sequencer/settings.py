@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
 import bpy
-from bpy.props import EnumProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
 
 from ...backend.frame_rates import parse_rate
 
@@ -29,6 +29,7 @@ class SequencerSettings(bpy.types.PropertyGroup):
         rate: str
         own_rate: str
         transition: int
+        make_room: bool
     else:
         rate: EnumProperty(
             name="Rate", description="How many frames the smoother film has", items=_RATES, default="scene"
@@ -47,6 +48,11 @@ class SequencerSettings(bpy.types.PropertyGroup):
             min=1,
             max=10_000,
             soft_max=96,
+        )
+        make_room: BoolProperty(
+            name="Make Room",
+            description="Where there is no gap, move the second strip and all later ones, on all channels, to the "
+            "right, so that nothing is covered. Strips that begin earlier and the markers stay",
         )
 
 

@@ -6,47 +6,27 @@ that lies between the two, on a channel of its own. No strip of the artist's is 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import bpy
 
 from ...backend.errors import UserError
-from ...backend.job import (
-    FRAME_MAX,
-    FRAME_MIN,
-    KEYS_FOLDER,
-    THUMBNAILS_FOLDER,
-    Canvas,
-    Job,
-    Picture,
-    Segment,
-    folder_refused,
-    make_folder,
-    new_id,
-    picture_name,
-    write_job,
-)
+from ...backend.job import FRAME_MAX, FRAME_MIN, Picture, Segment
 from ...backend.timing import exposed_frames
-from .. import environment, job_folders, preferences, watching
-from ..between_strips import strips_as_source
-from ..capture.thumbnail import write_thumbnail
-from ..generate import variations
-from ..home import home_of, source_of
-from ..jobs import Entry, queue
+from ..from_strips import strips_as_source
 from ..properties import Choice
-from ..variations import add_take
-from . import background
-from .settings import rate_of, sequencer_settings_of
-from .strips import Still, may_be_transparent, refuse_what_has_no_files, selected, still_at
+from .reading import Reading, key_name, read_strips
+from .settings import sequencer_settings_of
+from .strips import refuse_what_has_no_files, selected, still_at
 
 
 @dataclass(frozen=True)
 class Place:
     """Where a transition goes: the frames of its keys, which are seen on the strips, and what lies between.
 
-    wanted: frames that get a drawing. gap: whether nothing of the strips is covered.
+    wanted: frames that get a drawing. gap: whether nothing of the strips is covered. pushed: by how many frames the
+    second strip and all later ones move first, to make that gap; start and end are those of afterwards.
     """
 
     first: bpy.types.Strip
@@ -55,6 +35,7 @@ class Place:
     end: int
     wanted: tuple[int, ...]
     gap: bool
+    pushed: int = 0
 
     @property
     def length(self) -> int:
@@ -62,12 +43,20 @@ class Place:
         return self.end - self.start - 1
 
 
-def place_between(scene: bpy.types.Scene, chosen: Sequence[bpy.types.Strip], length: int, exposure: int) -> Place:
+def place_between(
+    scene: bpy.types.Scene,
+    chosen: Sequence[bpy.types.Strip],
+    length: int,
+    exposure: int,
+    *,
+    make_room: bool = False,
+) -> Place:
     """Return where the transition between the two selected strips goes. Raises UserError where there is no place.
 
     chosen: in the order of their beginning. length: in frames, where the strips leave no gap, which is filled
     exactly: then the transition lies over the end of the first and the beginning of the second, half on each. Where
-    they overlap it is at least as long as that.
+    they overlap it is at least as long as that. make_room: where there is no gap, later strips would rather move by
+    as much as makes one.
     """
     if len(chosen) != 2:
         raise UserError(
@@ -85,8 +74,9 @@ def place_between(scene: bpy.types.Scene, chosen: Sequence[bpy.types.Strip], len
             f"“{second.name}” lies within “{first.name}”, so there is nothing to go over into.",
             "Choose strips of which one goes on when the other has ended.",
         )
-    if begins > ends:
-        start, end = ends - 1, begins
+    pushed = ends + length - begins if make_room and begins <= ends else 0
+    if begins > ends or pushed:
+        start, end = ends - 1, begins + pushed
     else:
         length = max(length, ends - begins)
         middle = (ends + begins) // 2
@@ -102,12 +92,13 @@ def place_between(scene: bpy.types.Scene, chosen: Sequence[bpy.types.Strip], len
         )
     if start < FRAME_MIN or end > FRAME_MAX:
         raise UserError("frames-outside", "The strips lie beyond what a timeline can hold.", "Move them.")
-    return Place(first, second, start, end, wanted, begins > ends)
+    return Place(first, second, start, end, wanted, begins > ends or pushed > 0, pushed)
 
 
 def chosen_place(scene: bpy.types.Scene, exposure: int) -> Place:
     """Return the place between the selected strips, as long as the scene's settings say (`place_between`)."""
-    return place_between(scene, selected(scene), sequencer_settings_of(scene).transition, exposure)
+    chosen = sequencer_settings_of(scene)
+    return place_between(scene, selected(scene), chosen.transition, exposure, make_room=chosen.make_room)
 
 
 def _refuse_short(first: bpy.types.Strip, second: bpy.types.Strip, start: int, end: int) -> None:
@@ -125,73 +116,48 @@ def _refuse_short(first: bpy.types.Strip, second: bpy.types.Strip, start: int, e
             )
 
 
-def make_transition(scene: bpy.types.Scene, place: Place, choice: Choice) -> background.Undertaking:
+def make_transition(scene: bpy.types.Scene, place: Place, choice: Choice) -> Reading:
     """Begin to read the keys; the job is queued when they are there. Return what is on its way.
+
+    Later strips have moved then, if they had to make room.
 
     Raises UserError: for strips that cannot be read, a folder that cannot be written, an engine that is not there.
     """
-    stills = still_at(scene, place.first, place.start), still_at(scene, place.second, place.end)
-    environment.find_python(preferences.current(), choice.engine)
-    reading = _Reading(scene, place, stills, choice)
-    background.undertake(reading)
+    # Their pictures are the same before and after it has moved.
+    stills = still_at(scene, place.first, place.start), still_at(scene, place.second, place.end - place.pushed)
+    keys = [Picture(frame, key_name(number)) for number, frame in ((1, place.start), (2, place.end))]
+    segment = Segment(keys[0], keys[1], place.wanted, easing=choice.easing)
+    later = later_strips(scene, place.second) if place.pushed else []
+    reading = read_strips(
+        scene,
+        f"{place.first.name} → {place.second.name}",
+        stills,
+        (segment,),
+        choice,
+        strips_as_source(place.first.name, place.second.name),
+        covers=not place.gap,
+    )
+    for strip in later:
+        strip.frame_start += place.pushed
     return reading
 
 
-class _Reading(background.Undertaking):
-    """The keys of a transition on their way into a new job folder."""
+def later_strips(scene: bpy.types.Scene, second: bpy.types.Strip) -> list[bpy.types.Strip]:
+    """Return the strips that begin with the second one or after it, the last first: so none meets another.
 
-    opening = "Reading the pictures"
-
-    def __init__(self, scene: bpy.types.Scene, place: Place, stills: tuple[Still, Still], choice: Choice) -> None:
-        name = f"{place.first.name} → {place.second.name}"
-        self._home = home_of(scene, None, name)
-        self._source = {
-            **source_of(scene, None, name),
-            **strips_as_source(place.first.name, place.second.name),
-            "import_as": "strip",
-        }
-        keys = [
-            Picture(frame, f"{KEYS_FOLDER}/{picture_name(n)}") for n, frame in ((1, place.start), (2, place.end))
-        ]
-        self._segment = Segment(keys[0], keys[1], place.wanted, easing=choice.easing)
-        self._rate, self._choice = float(rate_of(scene)), choice
-        self._shows_through = not place.gap and any(may_be_transparent(still.path) for still in stills)
-        #: What the job made, None until it is queued.
-        self.entry: Entry | None = None
-        self.folder = job_folders.new_folder(place.start, place.end)
-        arguments = ["stills", "-o", str(self.folder / KEYS_FOLDER)]
-        for still in stills:
-            arguments += ["--of", str(still.path), str(still.frame)]
-        super().__init__(name, choice.engine, arguments)
-
-    def abandon(self) -> None:
-        """Nobody wants a folder without a job."""
-        for inside in (KEYS_FOLDER, THUMBNAILS_FOLDER):
-            shutil.rmtree(self.folder / inside, ignore_errors=True)
-        job_folders.discard(self.folder)
-
-    def finish(self) -> str:
-        """Write the job file and queue the job."""
-        python = environment.find_python(preferences.current(), self.engine)
-        others = variations(self._choice)
-        canvas = Canvas(int(self.errand.facts["width"]), int(self.errand.facts["height"]), self._rate)
-        job = Job(
-            new_id(), self._choice.engine, canvas, (self._segment,), self._choice.settings, dict(self._source)
+    Effects move with what they are put on. Raises UserError("strip-locked").
+    """
+    assert scene.sequence_editor
+    later = [
+        strip
+        for strip in scene.sequence_editor.strips
+        if strip.frame_final_start >= second.frame_final_start and not getattr(strip, "input_1", None)
+    ]
+    locked = next((strip for strip in later if strip.lock), None)
+    if locked:
+        raise UserError(
+            "strip-locked",
+            f"“{locked.name}” would have to move to make room, and is locked.",
+            "Unlock it, or switch Make Room off.",
         )
-        try:
-            thumbnails = make_folder(self.folder, THUMBNAILS_FOLDER)
-        except OSError as error:
-            raise folder_refused(self.folder, error) from error
-        for key in (self._segment.start, self._segment.end):
-            write_thumbnail(self.folder / key.image, thumbnails / picture_name(key.frame))
-        write_job(self.folder, job)
-        if self._shows_through:
-            self.errand.notes.append("Where the pictures are transparent, the strips below show through.")
-        self.entry = Entry(job, self.folder, self._home, "strip", remarks=tuple(self.errand.notes))
-        queue.submit(self.entry, python)
-        for number, (engine, seed) in enumerate(others, 2):
-            place, take = add_take(self.folder, job, number, engine=engine, seed=seed)
-            queue.submit(Entry(take, place, self._home, "strip", take_of=job.id, number=number), python)
-        watching.start()
-        count = len(job.wanted)
-        return f"Drawing {count} in-between{'' if count == 1 else 's'} in the background."
+    return sorted(later, key=lambda strip: -strip.frame_final_start)

@@ -1,0 +1,79 @@
+"""The buttons that make an animatic of a storyboard."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...backend.errors import UserError
+from .. import watching
+from ..operators import DONE, Outcome, pointer_progress, refuse
+from ..properties import choice_of, scene_in
+from ..sequencer import strips
+from ..sequencer.reading import key_name
+from .animatic import animate_drawings, animate_strips
+from .boards import drawn_board, strip_board
+
+
+class INBETWEEN_OT_animatic(bpy.types.Operator):
+    """Draw between the panels of the storyboard, never across a cut, in the background. It comes as a strip for \
+each shot in the sequencer; your keys stay as they are"""
+
+    bl_idname = "inbetween.animatic"
+    bl_label = "Make Animatic"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Grey with the reason while there is no board."""
+        try:
+            drawn_board(context.object, scene_in(context), key_name)
+        except UserError as error:
+            cls.poll_message_set(str(error))
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> Outcome:
+        """Capture the panels, which shows its progress at the pointer, and queue the job."""
+        scene = scene_in(context)
+        with pointer_progress(context) as report:
+            try:
+                entry = animate_drawings(scene, context.object, choice_of(scene), report=report)
+            except UserError as error:
+                return refuse(self, error)
+        count = len(entry.job.wanted)
+        self.report({"INFO"}, f"Drawing {count} in-between{'' if count == 1 else 's'} in the background.")
+        watching.redraw()
+        return DONE
+
+
+class INBETWEEN_OT_strip_animatic(bpy.types.Operator):
+    """Draw between the selected strips, each a panel of a storyboard, never across a cut, in the background. It \
+comes as a strip for each shot above them; yours stay as they are"""
+
+    bl_idname = "inbetween.strip_animatic"
+    bl_label = "Make Animatic"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Grey with the reason while no strips are panels."""
+        try:
+            strip_board(strips.scene_of(context), key_name)
+        except UserError as error:
+            cls.poll_message_set(str(error))
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> Outcome:
+        """Begin; the job is in the list as soon as the panels are read."""
+        scene = strips.scene_of(context)
+        try:
+            animate_strips(scene, choice_of(scene))
+        except UserError as error:
+            return refuse(self, error)
+        self.report({"INFO"}, "Reading the pictures of the panels.")
+        watching.redraw()
+        return DONE
+
+
+register, unregister = bpy.utils.register_classes_factory((INBETWEEN_OT_animatic, INBETWEEN_OT_strip_animatic))
