@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,7 @@ from .messages import Notice
 from .pictures import picture_size, read_picture
 from .run import Listen, run_job
 from .stills import Still, write_stills
-from .work_folder import work_beside
+from .work_folder import stamp_of, work_beside
 
 _LONGEST_NAME = 60
 
@@ -106,7 +105,8 @@ def make_animatic(request: AnimaticRequest, plan: Plan, listen: Listen) -> None:
 
     Raises UserError and Cancelled; finished drawings stay.
     """
-    with work_beside(request.out, _stamp(request, plan)) as folder:
+    asked = (request.engine, request.settings, request.rate, plan.segments)
+    with work_beside(request.out, stamp_of(asked, (still.path for still in plan.stills))) as folder:
         _write_job(folder, request, plan, listen)
         run_job(folder, listen)
         request.out.mkdir(parents=True, exist_ok=True)
@@ -126,15 +126,6 @@ def _shot_name(number: int, shot: Shot, ending: str) -> str:
     """Return the name of what a shot becomes: its number on the board, then its name as far as files allow."""
     name = re.sub(r"[^\w-]+", "_", shot.name).strip("_")[:_LONGEST_NAME]
     return f"{number:03d}_{name}{ending}" if name else f"{number:03d}{ending}"
-
-
-def _stamp(request: AnimaticRequest, plan: Plan) -> str:
-    asked = (request.engine, request.settings, request.rate, plan.segments)
-    digest = hashlib.sha256(repr(asked).encode())
-    for still in plan.stills:
-        facts = still.path.stat()
-        digest.update(f"{still.path.name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]
 
 
 def _write_job(folder: Path, request: AnimaticRequest, plan: Plan, listen: Listen) -> None:

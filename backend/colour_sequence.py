@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .colouring_segments import colouring_segments
 from .errors import UserError
 from .film import open_film
 from .job import (
@@ -18,7 +18,6 @@ from .job import (
     KEYS_FOLDER,
     Canvas,
     Job,
-    Segment,
     Settings,
     frame_path,
     new_id,
@@ -28,7 +27,7 @@ from .job import (
 from .job import Picture as KeyPicture
 from .pictures import fit_picture, lines_picture, picture_size, read_guide, read_picture, write_picture
 from .run import Listen, run_job
-from .work_folder import work_beside
+from .work_folder import stamp_of, work_beside
 
 if TYPE_CHECKING:
     from .engines import Picture
@@ -104,7 +103,9 @@ def colour_sequence(request: ColourRequest, plan: Plan, listen: Listen) -> list[
 
     Raises UserError and Cancelled; finished drawings stay.
     """
-    with work_beside(request.out, _stamp(request, plan)) as folder:
+    asked = (request.engine, request.settings)
+    stamp = stamp_of(asked, (*plan.drawings, *plan.references.values()))
+    with work_beside(request.out, stamp) as folder:
         if plan.wanted:
             _write_job(folder, request, plan)
             run_job(folder, listen)
@@ -127,14 +128,6 @@ def _output(request: ColourRequest, drawing: Path) -> Path:
     return request.out / f"{drawing.stem}.png"
 
 
-def _stamp(request: ColourRequest, plan: Plan) -> str:
-    digest = hashlib.sha256(repr((request.engine, request.settings)).encode())
-    for path in (*plan.drawings, *plan.references.values()):
-        facts = path.stat()
-        digest.update(f"{path.name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]
-
-
 def _reference(plan: Plan, place: int) -> Picture:
     picture = read_picture(plan.references[place])
     return picture if picture.shape[1::-1] == plan.size else fit_picture(picture, plan.size)
@@ -151,21 +144,11 @@ def _write_job(folder: Path, request: ColourRequest, plan: Plan) -> None:
     for place, drawing in enumerate(plan.drawings):
         if place not in plan.references:
             write_picture(folder / _lines(place).image, lines_picture(read_guide(drawing, plan.size)))
-    known = sorted(plan.references)
-    segments = []
-    # What lies before the first reference or after the last has one on one side only, which stands for both.
-    for left, right in zip((None, *known), (*known, None), strict=True):
-        start = _key(left) if left is not None else replace(_key(known[0]), frame=0, stands_in=True)
-        end = (
-            _key(right)
-            if right is not None
-            else replace(_key(known[-1]), frame=len(plan.drawings) + 1, stands_in=True)
-        )
-        lines = tuple(_lines(frame - 1) for frame in range(start.frame + 1, end.frame))
-        if lines:
-            segments.append(Segment(start, end, tuple(line.frame for line in lines), lines))
+    keys = [_key(place) for place in sorted(plan.references)]
+    lines = [_lines(place) for place in range(len(plan.drawings)) if place not in plan.references]
+    segments = colouring_segments(keys, lines, len(plan.drawings) + 1)
     settings = replace(request.settings, colouring=True, guide_strength=1.0)
-    write_job(folder, Job(new_id(), request.engine, Canvas(*plan.size, 24.0), tuple(segments), settings))
+    write_job(folder, Job(new_id(), request.engine, Canvas(*plan.size, 24.0), segments, settings))
 
 
 def _key(place: int) -> KeyPicture:

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .errors import UserError
+
+
+def stamp_of(asked: object, files: Iterable[Path]) -> str:
+    """Return 16 letters that two requests share only when they ask the same of the same files.
+
+    Files are the same by name, size and time. asked: what else makes the result, told by its `repr`.
+    Raises OSError for a missing file.
+    """
+    digest = hashlib.sha256(repr(asked).encode())
+    for path in files:
+        facts = path.stat()
+        digest.update(f"{path.name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
 
 
 @contextlib.contextmanager

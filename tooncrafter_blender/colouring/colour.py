@@ -9,6 +9,7 @@ from typing import cast
 
 import bpy
 
+from ...backend.colouring_segments import colouring_segments
 from ...backend.errors import UserError
 from ...backend.job import GUIDES_FOLDER, KEYS_FOLDER, Canvas, Job, Picture, Segment, new_id, picture_name
 from .. import capture, environment, generate, job_folders, preferences
@@ -75,19 +76,13 @@ def _without_earlier_colours(obj: bpy.types.Object) -> Iterator[None]:
 
 
 def _segments(drawings: LineDrawings) -> tuple[Segment, ...]:
-    """Return segments between the references; before the first and after the last, one stands for both sides."""
+    """Return the segments between the references; each reference brings its own lines."""
 
-    def key(frame: int) -> Picture:
-        name = picture_name(frame)
-        return Picture(frame, f"{KEYS_FOLDER}/{name}", lines=f"{GUIDES_FOLDER}/{name}")
+    def lines(frame: int) -> Picture:
+        return Picture(frame, f"{GUIDES_FOLDER}/{picture_name(frame)}")
 
-    known = sorted(drawings.references)
-    before = replace(key(known[0]), frame=min(drawings.wanted[0], known[0]) - 1, stands_in=True)
-    after = replace(key(known[-1]), frame=drawings.end, stands_in=True)
-    found = []
-    for start, end in zip((before, *map(key, known)), (*map(key, known), after), strict=True):
-        wanted = tuple(frame for frame in drawings.wanted if start.frame < frame < end.frame)
-        lines = tuple(Picture(frame, f"{GUIDES_FOLDER}/{picture_name(frame)}") for frame in wanted)
-        if wanted:
-            found.append(Segment(start, end, wanted, lines))
-    return tuple(found)
+    keys = [
+        Picture(frame, f"{KEYS_FOLDER}/{picture_name(frame)}", lines=lines(frame).image)
+        for frame in sorted(drawings.references)
+    ]
+    return colouring_segments(keys, [lines(frame) for frame in drawings.wanted], drawings.end)
