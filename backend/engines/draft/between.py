@@ -31,6 +31,9 @@ SMALLEST_DRAWING_PIXELS = 30
 BAND_PIXELS = 1_500_000
 HALO_PIXELS = 16
 
+#: A backdrop stands still when at least this share of the picture's border does not change.
+_STILL_BORDER = 0.8
+
 Box = tuple[slice, slice]
 
 
@@ -113,7 +116,7 @@ def find_between(
     box = _moving_box(start, end, opaque, arc.reach, also)
     scale = min(1.0, WORKING_SIDE_PIXELS / max(height, width))
     a, b = (_shrunk(np.ascontiguousarray(key[box]), scale) for key in (start, end))
-    still = opaque and box != whole
+    still = opaque and _stands_still(start, end)
     canvas_shape = max(1, round(height * scale)), max(1, round(width * scale))
     method, motions, disagreement = solve(
         a, b, opaque=opaque, still_backdrop=still, canvas_shape=canvas_shape, prefer_regions=prefer_regions
@@ -162,6 +165,13 @@ def _moving_box(start: Premultiplied, end: Premultiplied, opaque: bool, reach: i
     ]
     share = (box[0].stop - box[0].start) * (box[1].stop - box[1].start) / (height * width)
     return np.s_[0:height, 0:width] if opaque and share > 0.7 else box
+
+
+def _stands_still(start: Premultiplied, end: Premultiplied) -> bool:
+    """Say whether the backdrop of opaque pictures does not move: most of their border stays as it is."""
+    same = (start == end).all(axis=-1)
+    border = np.concatenate([same[0], same[-1], same[1:-1, 0], same[1:-1, -1]])
+    return bool(border.mean() >= _STILL_BORDER)
 
 
 def _shrunk(pixels: Premultiplied, scale: float) -> Premultiplied:

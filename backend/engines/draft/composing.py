@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from .colour import Gray, Premultiplied
-from .view import Map, View, nearest_true
+from .view import Map, Mask, View, nearest_true
 
 #: Colour differences (of 255) up to the first number are averaged, from the second number on chosen.
 AGREE, DISAGREE = 14.0, 36.0
@@ -19,6 +19,8 @@ CONFIDENCE_WEIGHT = 0.8
 _EMPTY_SAYS_LESS = 0.15
 #: What neither key shows is filled from at least this far around (pixels).
 _FILL_ROOM = 24
+#: Dark lines narrower than this are not what a backdrop is filled with.
+_LINE_PIXELS = 7
 
 
 def compose(views: tuple[View, View], time: float, *, opaque: bool, scale: float = 1.0) -> Premultiplied:
@@ -81,8 +83,16 @@ def _fill_unseen(from_a: View, from_b: View) -> tuple[Premultiplied, Premultipli
     nearest = nearest_true(known if known.any() else ~inside)
     if nearest is None:
         return a, b
-    shown = np.where(seen_a[..., None], a[box], b[box])
+    shown = _without_lines(np.where(seen_a[..., None], a[box], b[box]), known)
     shown[inside] = shown[nearest[0][inside], nearest[1][inside]]
     smooth = cv2.blur(shown, (5, 5))
     a[box][inside] = b[box][inside] = smooth[inside]
     return a, b
+
+
+def _without_lines(pixels: Premultiplied, known: Mask) -> Premultiplied:
+    """Return what is known of the backdrop without its thin dark lines, which would smear when filled with."""
+    square = np.ones((_LINE_PIXELS, _LINE_PIXELS), np.uint8)
+    lightest = cv2.dilate(np.where(known[..., None], pixels, np.uint8(0)), square)
+    closed = cv2.erode(np.where(known[..., None], lightest, np.uint8(255)), square)
+    return np.where(known[..., None], closed, pixels)

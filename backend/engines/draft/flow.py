@@ -80,7 +80,7 @@ class FlowMotion:
 
     def source(self, key: Premultiplied) -> Source:
         """Return the key as it is; see `Motion`."""
-        plane = Plane(key, key, key)
+        plane = Plane(key, key, key, key)
         return Source(plane, plane)
 
     def view(

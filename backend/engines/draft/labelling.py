@@ -44,6 +44,8 @@ _FAR_TURN = 1.9
 _RESHAPING = 0.15
 #: How much the other key's drawing of the same region says about its motion.
 _AGREEING = 0.5
+#: By how much (mean mismatch) a motion may explain both drawings of a region worse than each one's own best does.
+_SAME_REGION = 0.2
 #: What leaving everything that it touches in both keys by so many pixels costs.
 _TEARING_OFF = 0.1
 TORN_OFF_PIXELS = 16.0
@@ -133,19 +135,30 @@ def choose_motions(
         pool.map(lambda side, small: _region_costs(side, small, camera_candidates, still_backdrop), sides, smalls)
     )
     first, second = (costs for costs, _ in found)
+    areas = [
+        np.bincount(small.labels.ravel(), minlength=side.regions.count + 1)[1:]
+        for side, small in zip(sides, smalls, strict=True)
+    ]
     told = first.copy(), second.copy()
     for i, j in pairs:
-        told[0][i] += _AGREEING * second[j]
-        told[1][j] += _AGREEING * first[i]
+        if _same_region(first[i] / max(areas[0][i], 1), second[j] / max(areas[1][j], 1)):
+            told[0][i] += _AGREEING * second[j]
+            told[1][j] += _AGREEING * first[i]
 
     def chosen(index: int) -> Choice:
-        small, count = smalls[index], sides[index].regions.count
-        area = np.bincount(small.labels.ravel(), minlength=count + 1)[1:]
-        best = _minimise(sides[index], area, _borders(small), told[index])
-        return Choice(best, found[index][0], area, found[index][1])
+        best = _minimise(sides[index], areas[index], _borders(smalls[index]), told[index])
+        return Choice(best, found[index][0], areas[index], found[index][1])
 
     one, other = pool.map(chosen, (0, 1))
     return one, other
+
+
+def _same_region(cost: NDArray[Any], other_cost: NDArray[Any]) -> bool:
+    """Say whether two matched regions may be one: some motion explains both nearly as well as any explains each.
+
+    cost, other_cost: (motions,) the mean mismatch of a pixel of each.
+    """
+    return bool((cost + other_cost).min() <= cost.min() + other_cost.min() + _SAME_REGION)
 
 
 def _beyond(side: Side) -> float:
@@ -188,7 +201,7 @@ def simplified(sides: tuple[Choice, Choice]) -> tuple[NDArray[Any], NDArray[Any]
 def label_pixels(side: Side, chosen: NDArray[Any], camera: int) -> Labels:
     """Give every pixel the motion of its region, and every outline pixel the best motion near it."""
     motion = np.concatenate([[-1], chosen])[side.regions.labels].astype(np.int16)
-    return Labels(_settle_outlines(side, motion, np.unique(chosen)), camera)
+    return Labels(_settle_outlines(side, motion, np.unique(chosen), camera), camera)
 
 
 @dataclass(frozen=True)
@@ -390,9 +403,15 @@ def _borders(small: _Small) -> list[Border]:
     ]
 
 
-def _settle_outlines(side: Side, motion: NDArray[Any], used: NDArray[Any]) -> NDArray[Any]:
-    """Give each outline pixel the best of the motions near it, so that silhouettes go with their figure."""
+def _settle_outlines(side: Side, motion: NDArray[Any], used: NDArray[Any], camera: int) -> NDArray[Any]:
+    """Give each outline pixel the best of the motions near it, so that silhouettes go with their figure.
+
+    In front of an opaque backdrop the pixel beside an outline is a mixture of both and counts as outline, too.
+    """
     outline = (side.regions.cores == 0) & (side.regions.labels > 0)
+    if side.opaque:
+        beside = cv2.dilate(outline.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        outline |= beside & (motion == camera)
     if len(used) < 2 or not outline.any():
         return motion
     best = np.full(motion.shape, np.inf, np.float32)

@@ -17,7 +17,8 @@ def match_regions(
 ) -> list[tuple[int, int]]:
     """Return pairs of regions (from 0), largest first: alike in colour, size, elongation and place.
 
-    The first round measures places in the picture, the next two relative to how the neighbours moved.
+    The first round measures places in the picture, the next two relative to how the neighbours moved. What has
+    no partner then may have left its neighbours, as a figure leaves its backdrop: its place in the picture counts.
     """
     large_a = np.argsort(-shape_a.area, kind="stable")[:MOST_REGIONS]
     large_b = np.argsort(-shape_b.area, kind="stable")[:MOST_REGIONS]
@@ -29,11 +30,10 @@ def match_regions(
     centre_a, centre_b = shape_a.centre[large_a], shape_b.centre[large_b]
     moves = centre_b[None] - centre_a[:, None]
     expected = np.zeros((len(large_a), 2))
-    reach, weight = 0.35 * diagonal, 1.0
+    in_picture = alike + np.linalg.norm(moves, axis=-1) / (0.35 * diagonal)
+    cost = in_picture
     pairs: list[tuple[int, int]] = []
     for _ in range(3):
-        distance = np.linalg.norm(moves - expected[:, None], axis=-1) / reach
-        cost = alike + weight * distance
         rows, columns = linear_sum_assignment(np.minimum(cost, _WORST))
         kept = cost[rows, columns] < _ACCEPTED
         rows, columns = rows[kept], columns[kept]
@@ -44,5 +44,8 @@ def match_regions(
         nearness = np.exp(-squared / (2 * (0.12 * diagonal) ** 2))
         influence = nearness * np.sqrt(shape_a.area[large_a][rows]) * np.exp(-cost[rows, columns]) + 1e-9
         expected = (influence[..., None] * moves[rows, columns]).sum(axis=1) / influence.sum(axis=1)[:, None]
-        reach, weight = 0.2 * diagonal, 1.6
+        cost = alike + 1.6 * np.linalg.norm(moves - expected[:, None], axis=-1) / (0.2 * diagonal)
+    in_picture[rows], in_picture[:, columns] = _WORST, _WORST
+    left = zip(*linear_sum_assignment(np.minimum(in_picture, _WORST)), strict=True)
+    pairs += [(int(large_a[i]), int(large_b[j])) for i, j in left if in_picture[i, j] < _ACCEPTED]
     return sorted(pairs, key=lambda pair: -shape_a.area[pair[0]])
