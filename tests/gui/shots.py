@@ -42,8 +42,8 @@ def creature(x: float, y: float, width: float, height: float, turn: float) -> li
     ]
 
 
-def build(frames: tuple[int, ...] = (1, 25, 49), size: tuple[int, int] = (1280, 720)) -> bpy.types.Object:
-    """A shot in the 2D Animation template: the creature leaps, with a key at each of the frames, all selected."""
+def stage(first: int, last: int, size: tuple[int, int]) -> bpy.types.Scene:
+    """The 2D Animation template with nothing in it but a camera; return its scene."""
     with bpy.context.temp_override(window=driver.window()):
         bpy.ops.wm.read_homefile(app_template="2D_Animation")
     scene = driver.window().scene
@@ -51,8 +51,14 @@ def build(frames: tuple[int, ...] = (1, 25, 49), size: tuple[int, int] = (1280, 
         bpy.data.objects.remove(obj)
     scene.render.resolution_x, scene.render.resolution_y = size
     scene.render.fps = 24
-    scene.frame_start, scene.frame_end = frames[0], frames[-1]
+    scene.frame_start, scene.frame_end = first, last
     drawing.new_camera(scene, CAMERA_WIDTH)
+    return scene
+
+
+def build(frames: tuple[int, ...] = (1, 25, 49), size: tuple[int, int] = (1280, 720)) -> bpy.types.Object:
+    """A shot in the 2D Animation template: the creature leaps, with a key at each of the frames, all selected."""
+    scene = stage(frames[0], frames[-1], size)
     obj = drawing.new_object(scene, "Creature")
     layer = drawing.new_layer(obj, "Art")
     for frame, pose in zip(frames, POSES, strict=False):

@@ -164,6 +164,14 @@ def forget() -> None:
     _places.clear()
 
 
+def unfold(label: str) -> None:
+    """Have a panel that is folded at first be open from the beginning; before the tab is shown."""
+    panel = next(one for one in bpy.types.Panel.__subclasses__() if getattr(one, "bl_label", "") == label)
+    panel.bl_options = panel.bl_options - {"DEFAULT_CLOSED"}
+    bpy.utils.unregister_class(panel)
+    bpy.utils.register_class(panel)
+
+
 def redraw(view: bpy.types.Area) -> Story:
     """Return when the tab stands on the screen as it is now: rows may have come or gone since it was drawn last."""
     before = _draws
