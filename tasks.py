@@ -105,14 +105,17 @@ def test(options: argparse.Namespace) -> int:
 
 
 def faults(options: argparse.Namespace) -> int:
-    """Run every test of faults in both halves, also those that take long, and show what they counted."""
+    """Run every test of faults in both halves and in the window, also what takes long, and show the counts."""
     backend = environment("development")
     blender = environment(f"blender-{BLENDERS[0]}", BLENDER_PYTHON)
-    pytest = ["-m", "pytest", "-rP", "--timeout", "3600", *options.rest]
-    elsewhere = ["tests/farm/test_claim.py", "tests/unit/checkpoint", "tests/unit/test_environment_faults.py"]
-    return _run_halves(
-        [(backend, [*pytest, "tests/faults", *elsewhere]), (blender, [*pytest, "tests/blender/faults"])], backend
-    )
+    pytest = ["-m", "pytest", "-q", "-p", "tests.faults.tally", "--timeout", "3600", *options.rest]
+    elsewhere = ["farm/test_claim.py", "unit/checkpoint", "unit/test_environment_faults.py"]
+    elsewhere += ["unit/test_environment_kills.py", "end_to_end/test_worker.py"]
+    halves = [(backend, [*pytest, "tests/faults", *(f"tests/{name}" for name in elsewhere)])]
+    code = _run_halves([*halves, (blender, [*pytest, "tests/blender/faults"])], backend)
+    if options.rest:
+        return code  # what was asked of pytest says nothing of the window
+    return max(code, gui(argparse.Namespace(rest=["faults"])))
 
 
 def _run_halves(halves: Sequence[tuple[Path, list[str]]], backend: Path) -> int:
@@ -217,6 +220,7 @@ def environment(name: str, version: str | None = None) -> Path:
     if python.exists() and _stamp(folder).exists() and _stamp(folder).read_text(encoding="ascii") == want:
         return python
     print(f"Setting up {folder.name} …", flush=True)
+    _remove_dead_link(folder)
     _stamp(folder).unlink(missing_ok=True)
     if not python.exists():
         own = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -241,6 +245,12 @@ def python_of(folder: Path) -> Path:
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
+def _remove_dead_link(folder: Path) -> None:
+    """Make room where a link leads to an environment that is not there any more."""
+    if folder.is_symlink() and not folder.exists():
+        folder.unlink()
+
+
 def _stamp(folder: Path) -> Path:
     return folder / "ready.sha256"
 
@@ -254,6 +264,7 @@ def uv() -> Path:
     tool = python_of(folder).with_name("uv.exe" if os.name == "nt" else "uv")
     if not tool.exists():
         print("Setting up uv …", flush=True)
+        _remove_dead_link(folder)
         made = subprocess.run([sys.executable, "-m", "venv", folder])
         if made.returncode:
             sys.exit("tasks.py: Python cannot make an environment. On Debian and Ubuntu: apt install python3-venv")

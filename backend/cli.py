@@ -24,8 +24,9 @@ from .engines import (
     MODEL_VARIABLE,
     SKETCH_ENCODER_VARIABLE,
 )
-from .errors import Cancelled, UserError
+from .errors import Cancelled, Unheard, UserError
 from .job import Easing, Settings
+from .outlet import open_outlets
 from .smooth_command import add_smooth_command
 from .stills_command import add_stills_command
 from .training.command import add_training_commands
@@ -40,26 +41,24 @@ DONE, FAILED, BAD_INPUT, CANCELLED = 0, 1, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; every failure is a sentence on stderr."""
-    _speak_unicode()
-    options = _parser().parse_args(arguments)
-    _tell_engine(options)
-    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     try:
-        return int(options.command(options))
+        open_outlets()
+        try:
+            options = _parser().parse_args(arguments)
+            _tell_engine(options)
+            logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+            return int(options.command(options))
+        finally:
+            if sys.stdout:  # a program without a console has none
+                sys.stdout.flush()
     except UserError as error:
         print(f"tooncrafter: {error}", file=sys.stderr)
         return BAD_INPUT if error.bad_input else FAILED
+    except Unheard:
+        return CANCELLED
     except (Cancelled, KeyboardInterrupt):
         print("tooncrafter: cancelled; finished drawings are kept.", file=sys.stderr)
         return CANCELLED
-
-
-def _speak_unicode() -> None:
-    """Print any file name whatever the console's code page is; what it cannot show becomes an escape."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure:
-            reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -37,3 +37,7 @@ class UserError(Exception):
 
 class Cancelled(Exception):  # noqa: N818 - not an error: the person asked for it
     """The person cancelled; finished frames stay."""
+
+
+class Unheard(Cancelled):
+    """Whoever read what this program says has gone, which ends the work as a person would."""

@@ -32,6 +32,28 @@ def standing_aside(work: Callable[_P, _R], *arguments: _P.args, **named: _P.kwar
         return work(*arguments, **named)
 
 
+def stand_aside() -> None:
+    """In a thread that is at work for long: wait here for the end of such a moment."""
+    with _turn:
+        pass
+
+
+@contextmanager
+def at_work() -> Iterator[None]:
+    """Work in a thread all through the block, but not in such a moment; what blocks is called `away`."""
+    with _turn:
+        yield
+
+
+def away(wait: Callable[_P, _R], *arguments: _P.args, **named: _P.kwargs) -> _R:
+    """Within `at_work`: call what waits for others, during which such a moment may come."""
+    _turn.release()
+    try:
+        return wait(*arguments, **named)
+    finally:
+        _turn.acquire()
+
+
 class Listening:
     """A stream as a thread reads it that stands aside in such moments, except while it waits for a line."""
 
@@ -47,8 +69,4 @@ class Listening:
 
     def readline(self, limit: int = -1) -> bytes:
         """Return the next line as the stream does; b"" at its end."""
-        _turn.release()
-        try:
-            return self._stream.readline(limit)
-        finally:
-            _turn.acquire()
+        return away(self._stream.readline, limit)

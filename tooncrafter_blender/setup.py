@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..backend.environment import Level, Plan, ensure
 from ..backend.errors import Cancelled, UserError
+from .hush import stand_aside
 
 _log = logging.getLogger(__name__)
 
@@ -152,5 +153,6 @@ class _Follower:
         self._setup.done_bytes, self._setup.of_bytes = done_bytes, of_bytes
 
     def _check(self) -> None:
+        stand_aside()
         if self._setup._cancelled.is_set():
             raise Cancelled

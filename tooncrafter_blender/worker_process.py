@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from ..backend import messages
-from .hush import Listening
+from .hush import Listening, at_work, away
 
 _TAIL_LINES = 40
 _TAIL_LINE_BYTES = 4096
@@ -138,10 +138,10 @@ class WorkerProcess:
             return self._process
 
     def _write(self, stdin: IO[bytes]) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            while (request := self._requests.get()) is not None:
-                stdin.write(messages.request_line(request).encode("ascii"))
-                stdin.flush()
+        with contextlib.suppress(OSError, ValueError), at_work():
+            while (request := away(self._requests.get)) is not None:
+                away(stdin.write, messages.request_line(request).encode("ascii"))
+                away(stdin.flush)
         with contextlib.suppress(OSError):
             stdin.close()
 

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from backend.pictures import read_picture, write_picture
+from backend.result import State, read_result
 from tests.end_to_end.jobs import ball, frames_of, make_job
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -173,3 +174,36 @@ def test_the_doctor_tells_what_works_without_personal_paths() -> None:
     assert done.returncode == 0
     assert "ok  engine draft" in done.stdout
     assert str(Path.home()) not in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes as POSIX has them")
+@pytest.mark.parametrize("command", [("--help",), ("doctor",), ("run", "JOB"), ("run", "JOB", "--json")])
+def test_who_reads_the_first_line_alone_sees_no_traceback(tmp_path: Path, command: tuple[str, ...]) -> None:
+    make_job(tmp_path / "JOB", (1, 4), engine="hold")
+    read, write = os.pipe()
+    os.close(read)
+    ended = subprocess.run(
+        [sys.executable, "-m", "backend", *command],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (130, b"")
+    result = read_result(tmp_path / "JOB")
+    if "--json" in command:
+        assert result and result.state is State.CANCELLED, "it is not told as a fault of the disk"
+        assert not (tmp_path / "JOB/drawing").exists(), "the folder is free"
+    elif "run" in command:
+        assert result and result.state is State.DONE
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_words_that_cannot_be_written_are_a_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "backend", "doctor"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert ended.returncode == 1 and ended.stderr.startswith("tooncrafter: What this command says could not be")
+    assert "Traceback" not in ended.stderr

@@ -24,6 +24,7 @@ from backend.tracing import trace_job
 from tests.end_to_end.driving import FINISHED, Worker
 from tests.end_to_end.jobs import frames_of, make_job
 from tests.faults.disks import CAN_MOUNT, fill, make_read_only, small_disk
+from tests.faults.tally import note
 
 KEYS = (1, 5, 9)
 
@@ -77,7 +78,7 @@ def test_a_disk_that_is_full_at_any_stage_costs_nothing_and_making_room_is_all_i
         assert everything(folder) == undisturbed
         shutil.rmtree(folder)
     assert len(refused) >= 3, "it ran full at several stages"
-    print(f"{stages} amounts of room, full at {len(refused)} different stages: {sorted(refused)}")
+    note(stages, f"full at {len(refused)} different stages: {sorted(refused)}")
 
 
 def test_a_worker_says_that_the_disk_is_full_and_draws_the_rest_on_retry(disk: Path) -> None:

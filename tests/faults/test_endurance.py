@@ -12,6 +12,7 @@ from backend import messages
 from tests.end_to_end.driving import FINISHED, Worker
 from tests.end_to_end.jobs import frames_of, make_job
 from tests.faults.processes import memory_kilobytes, open_files, wait_for_rest
+from tests.faults.tally import note
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads memory and open files from /proc")
 
@@ -43,11 +44,8 @@ def test_after_hundreds_of_jobs_a_worker_is_as_large_as_after_the_first(
         files.append(open_files(process))
     worker.end()
     growth = memory[-1] / max(memory[WARM - 5 : WARM]) - 1
-    print(
-        f"{jobs} jobs: {memory[WARM - 1] // 1024} MB after {WARM}, "
-        f"{memory[-1] // 1024} MB at the end ({growth:+.1%})"
-    )
-    print(f"open files: {files[WARM - 1]} after {WARM}, {files[-1]} at the end")
+    note(jobs, f"{memory[WARM - 1] // 1024} MB after {WARM}, {memory[-1] // 1024} MB at the end ({growth:+.1%})")
+    note(0, f"{files[WARM - 1]} open files after {WARM}, {files[-1]} at the end")
     assert growth < 0.05
     assert files[-1] <= files[WARM - 1]
     assert not list((tmp_path / "temporary").iterdir())

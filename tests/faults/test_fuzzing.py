@@ -33,6 +33,7 @@ from tests.end_to_end.driving import FINISHED, Worker
 from tests.end_to_end.jobs import make_job
 from tests.faults import hostile
 from tests.faults.fences import fenced
+from tests.faults.tally import note
 from tests.unit.test_messages import EVENTS, REQUESTS
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="lays traps of links and pipes")
@@ -66,7 +67,7 @@ def try_all(
         verdicts[check(value)] += 1
 
     run()
-    print(f"{sum(verdicts.values())} inputs: {verdicts[True]} accepted, {verdicts[False]} refused in a sentence")
+    note(sum(verdicts.values()), f"{verdicts[True]} accepted, {verdicts[False]} refused in a sentence")
     assert sum(verdicts.values()) >= examples * 0.9, "hypothesis ran out of ideas"
     assert verdicts[False] >= examples * least_refused, "hostile input must be refused now and then"
 
@@ -228,7 +229,7 @@ def test_bytes_changed_at_random_are_read_or_refused_in_a_sentence(
             accepted += 1
         except UserError as error:
             says_why(error, str(folder), "message", "add-on", "worker", "“")
-    print(f"{examples} inputs: {accepted} accepted, {examples - accepted} refused in a sentence")
+    note(examples, f"{accepted} accepted, {examples - accepted} refused in a sentence")
 
 
 def _changed(content: bytes, chance: random.Random) -> bytes:

@@ -24,6 +24,7 @@ from backend.result import State, read_result
 from backend.run import run_job
 from tests.end_to_end.driving import FINISHED, ROOT, Worker, is_alive
 from tests.end_to_end.jobs import frames_of, make_job
+from tests.faults.tally import note
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
 
@@ -115,7 +116,7 @@ def test_ended_at_any_moment_a_retry_makes_only_what_is_missing_and_all_is_as_un
             ["frames", "guides", "job.json", "keys", "result.json"]
         )
     assert caught_in_mid_job >= moments // 2
-    print(f"{moments} ends, {caught_in_mid_job} of them between the first and the last drawing")
+    note(moments, f"{caught_in_mid_job} of them between the first and the last drawing")
 
 
 @posix_only

@@ -17,6 +17,7 @@ from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import State, 
 from tests.blender import scenes
 from tests.blender.jobs_on_disk import frames_of
 from tests.faults.processes import memory_kilobytes, open_files, wait_for_rest
+from tests.faults.tally import note
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads memory and open files from /proc")
 
@@ -62,11 +63,11 @@ def test_after_hundreds_of_jobs_blender_and_its_worker_are_as_large_as_after_the
     queue.entries.clear()
     for index, who in enumerate(("Blender", "worker")):
         warm, last = max(one[index] for one in memory[WARM - 5 : WARM]), memory[-1][index]
-        print(
-            f"{jobs} jobs, {who}: {warm // 1024} MB after {WARM}, "
-            f"{last // 1024} MB at the end ({last / warm - 1:+.1%})"
+        note(
+            jobs if index == 0 else 0,
+            f"{who}: {warm // 1024} MB after {WARM}, {last // 1024} MB at the end ({last / warm - 1:+.1%})",
         )
-        print(f"open files: {files[WARM - 1][index]} after {WARM}, {files[-1][index]} at the end")
+        note(0, f"{who}: {files[WARM - 1][index]} open files after {WARM}, {files[-1][index]} at the end")
     for index in range(2):
         assert memory[-1][index] / max(one[index] for one in memory[WARM - 5 : WARM]) < 1.05
         assert files[-1][index] <= files[WARM - 1][index]

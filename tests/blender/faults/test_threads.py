@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import hush
 
 from examples import checkout
+from tests.faults.tally import note
 
 #: A worker that says nothing but progress, as fast as it can, on both of its outputs.
 TALKING = """
@@ -19,7 +23,9 @@ def talk(stream):
     while True:
         stream.write(line)
 threading.Thread(target=talk, args=(sys.stderr,), daemon=True).start()
-talk(sys.stdout)
+threading.Thread(target=talk, args=(sys.stdout,), daemon=True).start()
+for request in sys.stdin:
+    pass
 """
 
 #: A Blender that listens to such a worker, and takes steps as our timer and our capture do.
@@ -29,6 +35,7 @@ from importlib import import_module
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from examples import checkout
+from tests.faults.tally import note
 checkout.use_private_resources()
 import bpy
 place = checkout.enable()
@@ -42,7 +49,9 @@ class Dropping:
 heard = []
 worker.events = Dropping()
 bpy.data.objects.new("thing", None)
+ask = import_module(checkout.ADDON + ".backend.messages").Status()
 for step in range({steps}):
+    worker.send(ask)
     bpy.data.objects["thing"].location.x += 1
     watching.push_undo("step")
     if step % 5 == 4:
@@ -52,6 +61,8 @@ scene = bpy.context.scene
 scene.render.engine = "BLENDER_WORKBENCH"
 scene.render.resolution_x = scene.render.resolution_y = 16
 for frame in range({renders}):
+    for _ in range(20):
+        worker.send(ask)
     render.render(scene, Path({picture!r}))
 assert len(heard) > 100, "it was listening all the while"
 print("heard", len(heard), flush=True)
@@ -77,4 +88,31 @@ def test_a_worker_that_talks_all_the_while_does_not_crash_blender(tmp_path: Path
     command = [sys.executable, "-X", "faulthandler", "-c", script]
     ended = subprocess.run(command, capture_output=True, text=True, env=os.environ, timeout=1500)
     assert ended.returncode == 0, ended.stderr[-3000:]
-    print(f"{steps} undo steps, {renders} renders, {ended.stdout.split()[-1]} messages heard meanwhile")
+    heard = ended.stdout.split()[-1]
+    note(steps + renders, f"{steps} undo steps, {renders} renders, {heard} messages heard meanwhile")
+
+
+def test_whoever_is_at_work_stands_aside_until_the_moment_is_over() -> None:
+    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+    done: list[str] = []
+
+    def answer() -> None:
+        with hush.at_work():
+            hush.away(asked.get)
+            done.append("answered")
+
+    def install() -> None:
+        hush.stand_aside()
+        done.append("installed")
+
+    threads = [threading.Thread(target=target) for target in (answer, install)]
+    with hush.hush():
+        for thread in threads:
+            thread.start()
+        asked.put(1)
+        for thread in threads:
+            thread.join(0.1)
+        assert done == []
+    for thread in threads:
+        thread.join()
+    assert sorted(done) == ["answered", "installed"]
