@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from .drawing_options import add_drawing_options, drawing_settings
@@ -57,6 +58,6 @@ def _reference(text: str) -> tuple[int | None, Path]:
     number, equals, path = text.partition("=")
     if not equals:
         return None, Path(text)
-    if not number.strip().isdigit() or not path:
+    if not re.fullmatch(r"[0-9]{1,9}", number.strip()) or not path:
         raise UserError("reference-invalid", f"--reference “{text}” must look like 12=coloured.png.")
     return int(number), Path(path)

@@ -21,13 +21,18 @@ def read_json(path: Path, max_bytes: int) -> object:
 
     Raises FileNotFoundError, OSError, or ValueError for what is no ordinary file, too large, too deep or not JSON.
     """
+    return parse_json(read_bounded(path, max_bytes).decode("utf-8"))
+
+
+def read_bounded(path: Path, max_bytes: int) -> bytes:
+    """Return what the file holds. Raises OSError, or ValueError for what is no ordinary file or too large."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError("it is no ordinary file")  # a pipe would be read for ever
     with path.open("rb") as stream:
         content = stream.read(max_bytes + 1)  # a file that grows meanwhile does not fill the memory
     if len(content) > max_bytes:
-        raise ValueError(f"it is larger than {max_bytes // 2**20} MB")
-    return parse_json(content.decode("utf-8"))
+        raise ValueError(f"it is larger than {max_bytes / 2**20:g} MB")
+    return content
 
 
 def parse_json(text: str) -> object:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..picture_files import PICTURE_ENDINGS
-from ..pictures import picture_size, read_picture
+from ..pictures import MAX_PICTURE_PIXELS, picture_size, read_picture
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -35,6 +35,10 @@ _UNSAID_MATRIX = 2
 _HD_ROWS = 720
 #: A damaged stream: after so many packets in a row that cannot be decoded it counts as over.
 _MOST_DAMAGED = 200
+#: One frame stands for at most so long.
+_LONGEST_GAP_SECONDS = 3600
+#: A list of pictures is never larger.
+_MOST_LIST_BYTES = 64 * 1024 * 1024
 #: Frames further in than this are not reached by decoding everything before them.
 _FAR_FRAMES = 240
 
@@ -98,20 +102,24 @@ def open_film(path: Path, rate: Fraction | None = None, frames: tuple[int, int] 
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    return sorted(
-        (
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in PICTURE_ENDINGS and not path.name.startswith(".")
-        ),
-        key=_by_number,
-    )
+    try:
+        paths = list(folder.iterdir())
+    except OSError as error:
+        raise UserError(
+            "film-unreadable", f"The folder “{folder}” cannot be read: {error.strerror}.", "Choose another folder."
+        ) from error
+    pictures = (path for path in paths if path.suffix.lower() in PICTURE_ENDINGS)
+    return sorted((path for path in pictures if not path.name.startswith(".")), key=_by_number)
 
 
 def _in_list(file: Path) -> list[Path]:
     """Return the pictures that a list names, in its order; names without a folder lie beside it."""
     try:
-        names = file.read_text(encoding="utf-8").splitlines()
+        with file.open("rb") as stream:
+            content = stream.read(_MOST_LIST_BYTES + 1)
+        if len(content) > _MOST_LIST_BYTES or b"\0" in content:
+            raise ValueError("it is no list of names")
+        names = content.decode("utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise UserError(
             "film-unreadable", f"The list of pictures “{file}” cannot be read: {error}.", "Write it as UTF-8 text."
@@ -140,7 +148,8 @@ def _open_pictures(place: Path, paths: list[Path], rate: Fraction, frames: tuple
 
 def _by_number(path: Path) -> list[int | str]:
     """Sort key: frame 9 comes before frame 10 however they are padded."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
+    # Every other part is a number; what looks like one besides, such as ², is none.
+    return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", path.name))]
 
 
 def _open_movie(path: Path, rate: Fraction | None, frames: tuple[int, int] | None) -> Film:
@@ -151,6 +160,12 @@ def _open_movie(path: Path, rate: Fraction | None, frames: tuple[int, int] | Non
         stated = rate or stream.average_rate or stream.guessed_rate or Fraction(24)
         stated = min(max(Fraction(stated).limit_denominator(_FINEST_RATE), _LEAST_RATE), _MOST_RATE)
         size = stream.codec_context.width, stream.codec_context.height
+        if size[0] * size[1] > MAX_PICTURE_PIXELS:
+            raise UserError(
+                "picture-too-large",
+                f"The movie “{path}” is {size[0]} × {size[1]} pixels, more than can be drawn.",
+                "Make it smaller.",
+            )
         count = int(stream.frames or 0)
         first, last = (frames[0] - 1, frames[1] - 1) if frames else (0, None)
         if last is not None:
@@ -197,7 +212,7 @@ def _movie_frames(film: Film) -> Iterator[NDArray[np.uint8]]:
     latest: Any = None
     for frame in islice(_even_frames(film, seek=film.first > _FAR_FRAMES), wanted):
         if frame is not latest:
-            latest, picture = frame, _pixels(frame, film.size)
+            latest, picture = frame, _pixels(frame, film)
         yield picture
     if latest is None:
         what = f"it has no frame {film.first + 1}" if film.first else "there is no picture in it"
@@ -222,6 +237,11 @@ def _even_frames(film: Film, *, seek: bool) -> Iterator[Any]:
             time = float(frame.time) if frame.time is not None else number / float(film.rate)
             begin = time if begin is None else begin
             place = round((time - begin) * float(film.rate))
+            if place - due > _LONGEST_GAP_SECONDS * float(
+                film.rate
+            ):  # a time that is damaged: nobody holds so long
+                begin += (place - due) / float(film.rate)
+                place = due
             number += 1
             if seek and held is None and place > film.first:  # it jumped too far
                 break
@@ -270,11 +290,16 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[Any]:
             damaged += 1
 
 
-def _pixels(frame: Any, size: tuple[int, int]) -> NDArray[np.uint8]:
+def _pixels(frame: Any, film: Film) -> NDArray[np.uint8]:
     """Convert by the frame's own matrix; what does not say it is taken as its size suggests, as players do."""
+    import av
     from av.video.reformatter import Colorspace
 
     unsaid = int(frame.colorspace) == _UNSAID_MATRIX
     matrix = (Colorspace.ITU709 if frame.height >= _HD_ROWS else Colorspace.ITU601) if unsaid else None
-    converted = frame.reformat(width=size[0], height=size[1], format="rgba", src_colorspace=matrix)
+    width, height = film.size
+    try:
+        converted = frame.reformat(width=width, height=height, format="rgba", src_colorspace=matrix)
+    except (av.FFmpegError, ValueError) as error:
+        raise _unreadable(film.path, f"its pictures are of a kind that cannot be converted ({error})") from error
     return np.ascontiguousarray(converted.to_ndarray(), np.uint8)

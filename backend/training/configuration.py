@@ -7,11 +7,16 @@ relative to the file that names them.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from ..errors import UserError
+from ..record import read_bounded
+
+#: Nobody writes so much to describe a training.
+_MOST_BYTES, _MOST_BRACKETS = 64 * 1024, 200
 
 
 @dataclass
@@ -120,22 +125,36 @@ def read_training(path: Path) -> TrainingConfiguration:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    # RuntimeError: nested without end, or a path through links that lead in a circle.
+    faults = (OSError, ValueError, TypeError, AttributeError, RuntimeError, yaml.YAMLError, OmegaConfBaseException)
     try:
-        said = OmegaConf.create(path.read_text(encoding="utf-8"))
-        merged = OmegaConf.merge(OmegaConf.structured(TrainingConfiguration), said)
+        merged = OmegaConf.merge(OmegaConf.structured(TrainingConfiguration), OmegaConf.create(_text_of(path)))
         configuration = cast(TrainingConfiguration, OmegaConf.to_object(merged))
-    except (OSError, UnicodeDecodeError, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError) as error:
+        for name in ("dataset", "out", "model", "variant", "sketch_encoder"):
+            if (value := getattr(configuration, name)) is not None:
+                setattr(configuration, name, str((path.parent / value).resolve()))
+    except faults as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
             "training-configuration",
             f"“{path}” cannot be read as the description of a training: {reason}",
             "docs/training.md lists everything that it may name.",
         ) from error
-    for name in ("dataset", "out", "model", "variant", "sketch_encoder"):
-        if (value := getattr(configuration, name)) is not None:
-            setattr(configuration, name, str((path.parent / value).resolve()))
     check_training(configuration, str(path))
     return configuration
+
+
+def _text_of(path: Path) -> str:
+    """Return what the file says, if it is a short text of the kind that people write.
+
+    References to other parts could unfold to any length, and YAML's reader needs minutes for deep brackets.
+    """
+    text = read_bounded(path, _MOST_BYTES).decode("utf-8")
+    if re.search(r"(?:^|[\s\[{,:-])\*\w", text):
+        raise ValueError("it refers to other parts of itself")
+    if sum(map(text.count, "[{")) > _MOST_BRACKETS:
+        raise ValueError("it has too many brackets")
+    return text
 
 
 def check_training(configuration: TrainingConfiguration, called: str) -> None:

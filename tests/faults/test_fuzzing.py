@@ -6,19 +6,16 @@ Hypothesis makes them, the same ones every time. The suite takes a few of each; 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import random
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend import claim as claims
@@ -34,70 +31,13 @@ from tests.end_to_end.jobs import make_job
 from tests.faults import hostile
 from tests.faults.fences import fenced
 from tests.faults.tally import note
+from tests.faults.trying import count, says_why, try_all
 from tests.unit.test_messages import EVENTS, REQUESTS
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="lays traps of links and pipes")
-
-#: No input may make the process larger than this: two pictures of the largest size in floating point, and Python.
-MOST_MEGABYTES = 2500
-
-
-def count(few: int, many: int) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("examples", [few, pytest.param(many, marks=[pytest.mark.long, long_timeout])])
-
-
-long_timeout = pytest.mark.timeout(3600)
-
-
-def try_all(
-    examples: int, strategy: st.SearchStrategy[Any], check: Callable[[Any], bool], *, least_refused: float = 0.05
-) -> None:
-    """Check that many inputs; `check` tells whether the input was accepted. least_refused: a share of all."""
-    verdicts = {True: 0, False: 0}
-
-    @settings(
-        max_examples=examples,
-        derandomize=True,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(strategy)
-    def run(value: Any) -> None:
-        verdicts[check(value)] += 1
-
-    run()
-    note(sum(verdicts.values()), f"{verdicts[True]} accepted, {verdicts[False]} refused in a sentence")
-    assert sum(verdicts.values()) >= examples * 0.9, "hypothesis ran out of ideas"
-    assert verdicts[False] >= examples * least_refused, "hostile input must be refused now and then"
-
-
-@pytest.fixture(autouse=True)
-def bounded_memory() -> Iterator[None]:
-    import resource
-
-    logging.disable()  # tens of thousands of refusals with their tracebacks
-    yield
-    logging.disable(logging.NOTSET)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 2**20)
-    print(f"peak memory of the process: {peak:.0f} MB")
-    assert peak < MOST_MEGABYTES
-
-
-@pytest.fixture
-def outside(tmp_path: Path) -> Path:
-    folder = tmp_path / "outside"
-    folder.mkdir()
-    (folder / "secret.png").write_bytes(hostile.picture("RGBA", "PNG", (96, 64)) or b"")
-    return folder
-
-
-def says_why(error: UserError, *names: str) -> None:
-    """A refusal is a sentence with the file or field in it, and arrives whole on the other side."""
-    assert error.code and error.sentence.strip() and "Traceback" not in error.sentence
-    assert any(name in error.sentence for name in names), error.sentence
-    event = messages.Failed("a", error.code, error.sentence, error.hint, error.bad_input)
-    assert messages.parse_event(messages.event_line(event)) == event
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="lays traps of links and pipes"),
+    pytest.mark.usefixtures("bounded_memory"),
+]
 
 
 @count(60, 1500)

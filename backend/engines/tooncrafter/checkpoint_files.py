@@ -65,6 +65,8 @@ def open_checkpoint_file(path: Path) -> CheckpointFile:
     "checkpoint-damaged", "checkpoint-foreign" (not weights at all), "checkpoint-unsafe" (a pickle that asks for
     more than tensors).
     """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise UserError("checkpoint-foreign", f"“{path.name}” is no file.", _NOT_WEIGHTS)
     try:
         with path.open("rb") as file:
             beginning = file.read(64)
@@ -104,11 +106,15 @@ def _open_torch_archive(path: Path) -> dict[str, Tensor]:
             f"“{path.name}” ends too early: its table of contents is missing.",
             _DOWNLOAD_AGAIN,
         )
-    with zipfile.ZipFile(path) as archive:
-        if not any(name.endswith("data.pkl") for name in archive.namelist()):
-            raise UserError(
-                "checkpoint-foreign", f"“{path.name}” is a zip archive without weights of torch.", _NOT_WEIGHTS
-            )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except Exception as error:  # a damaged table of contents can make its reader fail in any way
+        raise _damaged(path, error) from error
+    if not any(name.endswith("data.pkl") for name in names):
+        raise UserError(
+            "checkpoint-foreign", f"“{path.name}” is a zip archive without weights of torch.", _NOT_WEIGHTS
+        )
     return _open_pickle(path, mapped=True)
 
 
@@ -161,8 +167,8 @@ def _open_safetensors(path: Path, size: int) -> dict[str, Tensor]:
         header = file.read(min(length, size))
     try:
         contents: Any = parse_json(header.decode("utf-8"))
-        ends = [about["data_offsets"][1] for key, about in contents.items() if key != "__metadata__"]
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        ends = [int(about["data_offsets"][1]) for key, about in contents.items() if key != "__metadata__"]
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
         if len(header) < length:
             raise UserError(
                 "checkpoint-truncated", f"“{path.name}” ends within its table of contents.", _DOWNLOAD_AGAIN

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -14,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ...errors import UserError
+from ...record import parse_json
 from .checkpoint_keys import PREFIXES
 from .model import ToonCrafter
 
@@ -61,6 +64,7 @@ def read_lora(path: Path) -> LoraFile:
     Raises UserError: "lora-missing", "lora-foreign" (not one of ours, or newer), "lora-damaged".
     """
     hint = "Choose a file that `tooncrafter train rectify --lora` wrote."
+    _refuse_what_is_no_file(path, hint)
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -72,15 +76,27 @@ def read_lora(path: Path) -> LoraFile:
     if metadata.get("format") != FORMAT or metadata.get("format_version") != FORMAT_VERSION:
         raise UserError("lora-foreign", f"“{path}” is no LoRA of this program's version.", hint)
     try:
-        scale = float(json.loads(metadata["scale"]))
+        scale = float(cast(Any, parse_json(metadata["scale"])))
         changes = {
             key.removesuffix(_DOWN) + ".weight": LowRankChange(tensors[key], tensors[key.removesuffix(_DOWN) + _UP])
             for key in tensors
             if key.endswith(_DOWN)
         }
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError("lora-damaged", f"The LoRA “{path}” is incomplete ({error}).", hint) from error
+    parts = [part for change in changes.values() for part in (change.down, change.up)]
+    if not math.isfinite(scale) or not all(_is_matrix_of_numbers(part) for part in parts):
+        raise UserError("lora-damaged", f"The LoRA “{path}” holds something else than numbers.", hint)
     return LoraFile(scale, changes)
+
+
+def _refuse_what_is_no_file(path: Path, hint: str) -> None:
+    if not path.is_file():  # a pipe would be read for ever
+        raise UserError("lora-missing", f"There is no LoRA at “{path}”.", hint)
+
+
+def _is_matrix_of_numbers(tensor: Tensor) -> bool:
+    return tensor.ndim == 2 and tensor.is_floating_point() and bool(torch.isfinite(tensor.float()).all())
 
 
 @torch.no_grad()
@@ -116,12 +132,10 @@ def take_in(model: ToonCrafter, lora: LoraFile, strength: float) -> None:
 
 def lora_identity(path: Path, strength: float) -> str:
     """Return what tells drawings with this LoRA at this strength from all others. Raises as `read_lora` does."""
+    hint = "Choose a file that `tooncrafter train rectify --lora` wrote."
+    _refuse_what_is_no_file(path, hint)
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UserError(
-            "lora-missing",
-            f"There is no LoRA at “{path}”.",
-            "Choose a file that `tooncrafter train rectify --lora` wrote.",
-        ) from error
+        raise UserError("lora-missing", f"There is no LoRA at “{path}”.", hint) from error
     return f"{hashlib.sha256(content).hexdigest()[:10]}@{strength:g}"

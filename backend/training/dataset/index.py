@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from ...errors import UserError
+from ...record import Record, read_json
 
 VERSION = 1
 INDEX = "index.json"
 CLIPS = "clips"
+#: What no index that was built here exceeds.
+_MOST_BYTES, _MOST_CLIPS, _MOST_FRAMES, _MOST_PIXELS = 1024**3, 10_000_000, 10_000_000, 16_384
+_LONGEST_TEXT = 100_000
 
 Split = Literal["train", "held-out"]
 
@@ -81,23 +86,51 @@ def read_index(dataset: Path) -> Index:
     path = dataset / INDEX
     rebuild = "Build it again with `tooncrafter dataset build`."
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        if said["version"] != VERSION:
+        said = Record(read_json(path, _MOST_BYTES), str(path))
+        version = said.whole("version", 0, 2**31)
+        if version != VERSION:
             raise UserError(
-                "dataset-damaged",
-                f"“{path}” has version {said['version']}, and version {VERSION} is known here.",
-                rebuild,
+                "dataset-damaged", f"“{path}” has version {version}, and version {VERSION} is known here.", rebuild
             )
         return Index(
-            width=int(said["width"]),
-            height=int(said["height"]),
-            clips=tuple(ClipEntry(**clip) for clip in said["clips"]),
-            left_out=tuple(LeftOut(**part) for part in said["left_out"]),
+            width=said.whole("width", 8, _MOST_PIXELS),
+            height=said.whole("height", 8, _MOST_PIXELS),
+            clips=tuple(_clip(clip) for clip in said.records("clips", _MOST_CLIPS)),
+            left_out=tuple(_left_out(part) for part in said.records("left_out", _MOST_CLIPS)),
         )
     except FileNotFoundError as error:
         raise UserError("dataset-missing", f"There is no dataset in “{dataset}”.", rebuild) from error
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise UserError("dataset-damaged", f"“{path}” is no index of a dataset ({error}).", rebuild) from error
+    except UserError as error:
+        raise UserError("dataset-damaged", error.sentence, rebuild) from error
+
+
+def _clip(said: Record) -> ClipEntry:
+    name, split = said.text("name", 255), said.text("split", 20)
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        said.refuse("name", "must be the name of a folder")  # it is looked for below the dataset, and nowhere else
+    if split not in ("train", "held-out"):
+        said.refuse("split", "must be train or held-out")
+    return ClipEntry(
+        name,
+        said.text("source", _LONGEST_TEXT),
+        said.whole("first", 0, _MOST_FRAMES),
+        said.whole("frames", 1, _MOST_FRAMES),
+        said.number("fps", 0.001, 100_000),
+        said.number("motion", 0, 1e9),
+        said.text("caption", _LONGEST_TEXT),
+        cast(Split, split),
+    )
+
+
+def _left_out(said: Record) -> LeftOut:
+    return LeftOut(
+        said.text("source", _LONGEST_TEXT),
+        said.whole("first", 0, _MOST_FRAMES),
+        said.whole("frames", 0, _MOST_FRAMES),
+        said.text("reason", _LONGEST_TEXT),
+    )
 
 
 def pictures_of(dataset: Path, clip: ClipEntry) -> list[Path]:
@@ -106,11 +139,14 @@ def pictures_of(dataset: Path, clip: ClipEntry) -> list[Path]:
     Raises UserError("dataset-damaged") when some are missing.
     """
     folder = dataset / CLIPS / clip.name
-    paths = [folder / f"{number:04d}.png" for number in range(1, clip.frames + 1)]
-    if not paths[0].exists() or not paths[-1].exists():
+
+    def picture(number: int) -> Path:
+        return folder / f"{number:04d}.png"
+
+    if not picture(1).exists() or not picture(clip.frames).exists():
         raise UserError(
             "dataset-damaged",
             f"The clip “{clip.name}” of the dataset lacks some of its {clip.frames} pictures in “{folder}”.",
             "Build the dataset again with `tooncrafter dataset build`.",
         )
-    return paths
+    return [picture(number) for number in range(1, clip.frames + 1)]
