@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.errors import UserError
@@ -181,6 +181,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.data())
 def test_whatever_stands_in_a_job_file_it_is_a_job_or_a_sentence(data: st.DataObject) -> None:
     raw: Any = raw_job()
