@@ -25,7 +25,15 @@ from .job import (
     write_job,
 )
 from .job import Picture as KeyPicture
-from .pictures import fit_picture, lines_picture, picture_size, read_guide, read_picture, write_picture
+from .pictures import (
+    fit_picture,
+    lines_picture,
+    picture_size,
+    read_guide,
+    read_picture,
+    sweep_pictures,
+    write_picture,
+)
 from .run import Listen, run_job
 from .work_folder import stamp_of, work_beside
 
@@ -110,6 +118,7 @@ def colour_sequence(request: ColourRequest, plan: Plan, listen: Listen) -> list[
             _write_job(folder, request, plan)
             run_job(folder, listen)
         request.out.mkdir(parents=True, exist_ok=True)
+        sweep_pictures(request.out)
         for place, drawing in enumerate(plan.drawings):
             if place in plan.references:
                 write_picture(_output(request, drawing), _reference(plan, place))

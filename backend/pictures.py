@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import uuid
 import zlib
@@ -29,6 +30,8 @@ MAX_SIDE_PIXELS = 16384
 MAX_FILE_BYTES = 32 * MAX_PICTURE_PIXELS
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "TGA", "GIF")
+#: What `write_picture` calls a picture while it grows.
+_HALF_WRITTEN = re.compile(r"\..+\.png\.[0-9a-f]{32}\.tmp")
 _FINGERPRINT = "inbetween:fingerprint"
 # Our own limits, above, are checked first and named in the error.
 Image.MAX_IMAGE_PIXELS = None
@@ -188,6 +191,13 @@ def write_picture(path: Path, picture: Picture, fingerprint: str = "") -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def sweep_pictures(folder: Path) -> None:
+    """Remove the half-written pictures that a kill has left in a folder."""
+    for leftover in folder.glob(".*.png.*.tmp"):
+        if _HALF_WRITTEN.fullmatch(leftover.name):
+            leftover.unlink(missing_ok=True)
 
 
 def read_fingerprint(path: Path) -> str:

@@ -35,7 +35,7 @@ from .job import (
     resolve,
 )
 from .job import Picture as KeyPicture
-from .pictures import picture_size, read_fingerprint, read_guide, read_picture, write_picture
+from .pictures import picture_size, read_fingerprint, read_guide, read_picture, sweep_pictures, write_picture
 from .result import Caution, Result, SegmentResult, State, read_result, write_result
 from .timing import time_of
 
@@ -171,7 +171,7 @@ class _Run:
     def draw(self, engine: Engine) -> None:
         """Draw what is missing, segment by segment, recording each."""
         make_folder(self.folder, FRAMES_FOLDER)
-        self._sweep()
+        sweep_pictures(self.folder / FRAMES_FOLDER)
         known = {segment.fingerprint: segment for segment in self._earlier}
         self.result = replace(self.result, engine_version=engine.version)
         if isinstance(engine, ChecksJobs):
@@ -186,11 +186,6 @@ class _Run:
                 record = self._draw_segment(engine, index, tuple(missing), record)
             self.result = replace(self.result, segments=(*self.result.segments, record))
             self.record(State.RUNNING)
-
-    def _sweep(self) -> None:
-        """Remove the half-written files of a run that was killed."""
-        for leftover in (self.folder / FRAMES_FOLDER).glob(".*.png.*.tmp"):
-            leftover.unlink(missing_ok=True)
 
     def _keep(self, frame: int, fingerprint: str, pinned: Collection[int] = ()) -> bool:
         """Tell whether the frame exists and matches or is pinned; any other is moved out of the way."""

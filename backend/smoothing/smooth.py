@@ -21,7 +21,7 @@ from ..errors import Cancelled, UserError
 from ..film import MOVIE_ENDINGS, Film, Sound, check_movie_name, open_film, write_movie, write_sound
 from ..job import Settings, frame_path, picture_name
 from ..messages import Event, FrameReady, Notice
-from ..pictures import read_fingerprint, read_picture, write_picture
+from ..pictures import read_fingerprint, read_picture, sweep_pictures, write_picture
 from ..run import run_job
 from ..work_folder import work_beside
 from .camera import then, undone
@@ -208,6 +208,7 @@ class _Work:
             write_movie(out, shown, self._rate, self._film.size, sound, desk)
             return
         out.mkdir(parents=True, exist_ok=True)
+        sweep_pictures(out)
         finished = {
             number
             for number in range(count)

@@ -17,6 +17,7 @@ from backend.pictures import (
     read_fingerprint,
     read_guide,
     read_picture,
+    sweep_pictures,
     write_picture,
 )
 
@@ -161,3 +162,12 @@ def test_fitting_keeps_the_whole_picture_and_clears_the_margins() -> None:
     assert fitted.shape == (30, 60, 4)
     assert np.all(fitted[:, 16:44] == 1)
     assert np.all(fitted[:, :14, 3] == 0) and np.all(fitted[:, 46:, 3] == 0)
+
+
+def test_a_sweep_takes_half_written_pictures_and_nothing_else(tmp_path: Path) -> None:
+    ours = tmp_path / f".000024.png.{'0123456789abcdef' * 2}.tmp"
+    others = [tmp_path / name for name in (".mine.png.old.tmp", "shot.png", f"a.png.{'0' * 32}.tmp", ".notes")]
+    for path in (ours, *others):
+        path.write_bytes(b"x")
+    sweep_pictures(tmp_path)
+    assert not ours.exists() and all(path.exists() for path in others)
