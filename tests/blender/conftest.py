@@ -45,3 +45,20 @@ def scene() -> Iterator[bpy.types.Scene]:
 
     yield scenes.empty_scene()
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+
+
+@pytest.fixture
+def nothing_on_its_way() -> Iterator[None]:
+    """No job and no film before the test, and none of its own after it."""
+    from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import queue
+    from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.sequencer import background
+
+    queue.entries.clear()
+    queue.refused = None
+    yield
+    background.close()
+    for entry in queue.entries:
+        queue.cancel(entry)
+        queue.wait(entry)
+    queue.entries.clear()
+    queue.refused = None

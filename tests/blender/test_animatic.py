@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -27,17 +26,7 @@ from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.sequencer import st
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.sequencer.reading import key_name  # isort: skip
 
 
-@pytest.fixture(autouse=True)
-def nothing_on_its_way() -> Iterator[None]:
-    queue.entries.clear()
-    queue.refused = None
-    yield
-    background.close()
-    for entry in queue.entries:
-        queue.cancel(entry)
-        queue.wait(entry)
-    queue.entries.clear()
-    queue.refused = None
+pytestmark = pytest.mark.usefixtures("nothing_on_its_way")
 
 
 def mark(scene: bpy.types.Scene, frame: int, name: str) -> bpy.types.TimelineMarker:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -29,18 +28,7 @@ from tests.blender.strip_material import (
     write_pictures,
 )
 
-
-@pytest.fixture(autouse=True)
-def nothing_on_its_way() -> Iterator[None]:
-    queue.entries.clear()
-    queue.refused = None
-    yield
-    background.close()
-    for entry in queue.entries:
-        queue.cancel(entry)
-        queue.wait(entry)
-    queue.entries.clear()
-    queue.refused = None
+pytestmark = pytest.mark.usefixtures("nothing_on_its_way")
 
 
 @pytest.fixture
