@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -328,6 +328,16 @@ class INBETWEEN_OT_tell(bpy.types.Operator):
         """Report it."""
         self.report({"WARNING" if self.failed else "INFO"}, self.text)
         return DONE
+
+
+def nothing_refuses(operator: type[bpy.types.Operator], look: Callable[[], object]) -> bool:
+    """Tell whether `look` goes through; where it raises UserError, the button is grey and says why."""
+    try:
+        look()
+    except UserError as error:
+        operator.poll_message_set(str(error))  # type: ignore[attr-defined,unused-ignore]
+        return False
+    return True
 
 
 def refuse(operator: bpy.types.Operator, error: UserError) -> Outcome:

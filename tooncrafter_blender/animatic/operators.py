@@ -6,7 +6,7 @@ import bpy
 
 from ...backend.errors import UserError
 from .. import watching
-from ..operators import DONE, Outcome, pointer_progress, refuse
+from ..operators import DONE, Outcome, nothing_refuses, pointer_progress, refuse
 from ..properties import choice_of, scene_in
 from ..sequencer import strips
 from ..sequencer.reading import key_name
@@ -25,12 +25,7 @@ each shot in the sequencer; your keys stay as they are"""
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey with the reason while there is no board."""
-        try:
-            drawn_board(context.object, scene_in(context), key_name)
-        except UserError as error:
-            cls.poll_message_set(str(error))
-            return False
-        return True
+        return nothing_refuses(cls, lambda: drawn_board(context.object, scene_in(context), key_name))
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Capture the panels, which shows its progress at the pointer, and queue the job."""
@@ -57,12 +52,7 @@ comes as a strip for each shot above them; yours stay as they are"""
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey with the reason while no strips are panels."""
-        try:
-            strip_board(strips.scene_of(context), key_name)
-        except UserError as error:
-            cls.poll_message_set(str(error))
-            return False
-        return True
+        return nothing_refuses(cls, lambda: strip_board(strips.scene_of(context), key_name))
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Begin; the job is in the list as soon as the panels are read."""

@@ -6,7 +6,7 @@ import bpy
 
 from ...backend.errors import UserError
 from .. import watching
-from ..operators import DONE, Outcome, pointer_progress, refuse
+from ..operators import DONE, Outcome, nothing_refuses, pointer_progress, refuse
 from ..properties import choice_of, scene_in
 from .colour import colour
 from .drawings import find_drawings
@@ -24,12 +24,8 @@ class INBETWEEN_OT_colour(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey with the reason while there is nothing to colour."""
         scene = scene_in(context)
-        try:
-            find_drawings(context.object, scene, colouring_settings_of(scene).lines)
-        except UserError as error:
-            cls.poll_message_set(str(error))
-            return False
-        return True
+        lines = colouring_settings_of(scene).lines
+        return nothing_refuses(cls, lambda: find_drawings(context.object, scene, lines))
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Capture lines and references, which shows its progress at the pointer, and queue the job."""

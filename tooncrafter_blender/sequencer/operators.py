@@ -9,7 +9,7 @@ from bpy.props import IntProperty
 
 from ...backend.errors import UserError
 from .. import watching
-from ..operators import DONE, Outcome, refuse
+from ..operators import DONE, Outcome, nothing_refuses, refuse
 from ..properties import choice_of
 from . import background, smoothing, strips, transitions
 
@@ -25,13 +25,12 @@ The smoother film comes as a strip of its own; pressed again after an interrupti
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey with the reason while no strip can be made smoother."""
-        try:
+
+        def look() -> None:
             scene = strips.scene_of(context)
             strips.refuse_what_has_no_files(scene, smoothing.the_strip(strips.selected(scene)))
-        except UserError as error:
-            cls.poll_message_set(str(error))
-            return False
-        return True
+
+        return nothing_refuses(cls, look)
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Begin; the sequencer's tab shows how it goes."""
@@ -56,13 +55,12 @@ of the second. It comes as a strip between them; yours stay as they are, unless 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey with the reason while there is no place for a transition."""
-        try:
+
+        def look() -> None:
             scene = strips.scene_of(context)
             transitions.chosen_place(scene, choice_of(scene).exposure)
-        except UserError as error:
-            cls.poll_message_set(str(error))
-            return False
-        return True
+
+        return nothing_refuses(cls, look)
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Begin; the job is in the list as soon as its keys are read."""
