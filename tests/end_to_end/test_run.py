@@ -219,6 +219,6 @@ def test_an_unknown_engine_is_a_sentence_that_lists_the_known_ones(tmp_path: Pat
 def test_half_written_files_of_a_killed_run_are_swept(tmp_path: Path) -> None:
     make_job(tmp_path, (1, 4), engine="hold")
     (tmp_path / "frames").mkdir()
-    (tmp_path / "frames/.0002.png.0123.tmp").write_bytes(b"half")
+    (tmp_path / f"frames/.0002.png.{'0123456789abcdef' * 2}.tmp").write_bytes(b"half")
     run_job(tmp_path)
     assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == ["0002.png", "0003.png"]
