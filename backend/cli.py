@@ -14,8 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .animatic_command import add_animatic_command
-from .colour_command import add_colour_command
+from .commands.animatic import add_animatic_command
+from .commands.colour import add_colour_command
+from .commands.smooth import add_smooth_command
+from .commands.stills import add_stills_command
+from .commands.training import add_training_commands
+from .commands.web import add_web_command
+from .commands.weights import add_weights_command
+from .contract.job import Easing, Settings
 from .engines import (
     DEVICE_VARIABLE,
     ENGINES,
@@ -25,16 +31,10 @@ from .engines import (
     SKETCH_ENCODER_VARIABLE,
 )
 from .errors import Cancelled, Unheard, UserError
-from .job import Easing, Settings
 from .outlet import open_outlets
-from .smooth_command import add_smooth_command
-from .stills_command import add_stills_command
-from .training.command import add_training_commands
-from .web_command import add_web_command
-from .weights_command import add_weights_command
 
 if TYPE_CHECKING:
-    from .run import Listen
+    from .jobs.run import Listen
 
 DONE, FAILED, BAD_INPUT, CANCELLED = 0, 1, 2, 130
 
@@ -214,7 +214,7 @@ def _tell_engine(options: argparse.Namespace) -> None:
 
 
 def _inbetween(options: argparse.Namespace) -> int:
-    from .picture_pair import PairRequest, draw_between
+    from .jobs.picture_pair import PairRequest, draw_between
 
     settings = Settings(
         seed=options.seed,
@@ -294,8 +294,8 @@ def _guides(texts: Sequence[str]) -> dict[float, Path]:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from .job import read_job
-    from .run import run_job
+    from .contract.job import read_job
+    from .jobs.run import run_job
 
     job = read_job(options.folder)
     result = run_job(options.folder, _listener(options.json, len(job.wanted)))
@@ -305,7 +305,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _batch(options: argparse.Namespace) -> int:
-    from .batch_command import BatchRequest, run_batch
+    from .commands.batch import BatchRequest, run_batch
 
     request = BatchRequest(
         root=options.folder,
@@ -319,7 +319,7 @@ def _batch(options: argparse.Namespace) -> int:
 
 
 def _trace(options: argparse.Namespace) -> int:
-    from .job import read_job
+    from .contract.job import read_job
     from .tracing import trace_job
 
     traced = trace_job(options.folder, _listener(options.json, len(read_job(options.folder).wanted)))
@@ -329,7 +329,7 @@ def _trace(options: argparse.Namespace) -> int:
 
 
 def _listener(as_json: bool, total: int) -> Listen:
-    from .terminal import JsonListener, TerminalListener
+    from .commands.terminal import JsonListener, TerminalListener
 
     return JsonListener() if as_json else TerminalListener(total)
 

@@ -17,12 +17,12 @@ from importlib import metadata
 from pathlib import Path
 
 from . import __version__
-from .devices import describe_device, free_memory_gb
+from .contract.job import CONTRACT_VERSION
 from .engines import engine_obstacles
 from .environment.stamp import stamp_of
 from .environment.torch_builds import nvidia_driver
 from .errors import UserError
-from .job import CONTRACT_VERSION
+from .machine.devices import describe_device, free_memory_gb
 from .weights import FILE_NAMES, find_weights, weights_folder
 
 _CORE_PACKAGES = ("numpy", "opencv-python-headless", "scipy", "pillow")

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .contract.job import frame_path, read_job, resolve
 from .errors import UserError
-from .job import frame_path, read_job, resolve
 from .pictures import read_picture
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from .contract.record import parse_json
 from .errors import UserError
-from .record import parse_json
 
 #: Names another folder for weights than the person's own.
 FOLDER_VARIABLE = "TOONCRAFTER_WEIGHTS"

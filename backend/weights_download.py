@@ -25,9 +25,9 @@ from typing import IO, Protocol
 from urllib.parse import urlsplit
 
 from . import __version__
+from .contract.job import write_json
+from .contract.record import read_json
 from .errors import UserError
-from .job import write_json
-from .record import read_json
 
 #: Where the checkpoints are published; a mirror with the same paths can take its place.
 PUBLISHER = "https://huggingface.co"

@@ -23,13 +23,13 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-from . import messages
-from .devices import describe_device, free_memory_gb
+from .contract import messages
+from .contract.job import LOG_FILE
+from .contract.messages import MAX_LINE_BYTES
 from .engines import Engine, engine_obstacles, open_engine
 from .errors import Cancelled, UserError
-from .job import LOG_FILE
-from .messages import MAX_LINE_BYTES
-from .run import run_job
+from .jobs.run import run_job
+from .machine.devices import describe_device, free_memory_gb
 
 _log = logging.getLogger(__name__)
 

@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from backend.contract.job import Settings
 from backend.engines import Interval
 from backend.engines.draft import DraftEngine
 from backend.engines.draft.colour import is_opaque, premultiply, straighten
 from backend.engines.draft.composing import compose
 from backend.engines.draft.solving import solve_flow
-from backend.job import Settings
 from benchmarks.draft_clips import FRAMES, KINDS, Clip, make_clip, over_white, score
 from benchmarks.draft_clips.metrics import line_mask
 from benchmarks.draft_clips.painted import painted

@@ -41,12 +41,12 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from backend import messages  # noqa: E402 - found through the line above
-from backend.batch import Crew, LocalCrew, Outcome, Task, draw_all, find_tasks  # noqa: E402
-from backend.job import Canvas, Job, Picture, Segment, write_job  # noqa: E402
+from backend.contract import messages  # noqa: E402 - found through the line above
+from backend.contract.job import Canvas, Job, Picture, Segment, write_job  # noqa: E402
+from backend.contract.result import State  # noqa: E402
+from backend.jobs.batch import Crew, LocalCrew, Outcome, Task, draw_all, find_tasks  # noqa: E402
+from backend.jobs.run import run_job  # noqa: E402
 from backend.pictures import write_picture  # noqa: E402
-from backend.result import State  # noqa: E402
-from backend.run import run_job  # noqa: E402
 
 _BLOCK_JOBS = 20
 _LOOPS = 5
@@ -122,7 +122,7 @@ def fresh_jobs(count: int, folder: Path | None) -> Iterator[Path]:
 @contextmanager
 def dask_crew(workers: int) -> Iterator[Crew]:
     """Yield the crew of a scheduler with that many workers on this machine, when all have joined."""
-    from backend.farm import DaskCrew
+    from backend.jobs.farm import DaskCrew
 
     place = Path(tempfile.mkdtemp(prefix="tooncrafter-dask-"))
     where = ["--scheduler-file", str(place / "scheduler.json")]

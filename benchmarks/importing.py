@@ -84,7 +84,7 @@ def _tell(bpy: Any, name: str, how: str, prepare: Callable[[Path], Any], place: 
 
 
 def _job(folder: Path, count: int) -> Any:
-    jobs = importlib.import_module(f"{ROOT.name}.backend.job")
+    jobs = importlib.import_module(f"{ROOT.name}.backend.contract.job")
     keys = jobs.Picture(1, "keys/0001.png"), jobs.Picture(count, f"keys/{count:04d}.png")
     segment = jobs.Segment(*keys, tuple(range(2, count)))
     return jobs.Job(folder.name, "draft", jobs.Canvas(64, 36, 24), (segment,), source={"object": "Drawn"})
@@ -107,7 +107,7 @@ def pictures(folder: Path, count: int) -> Any:
 
 def figures(folder: Path) -> Any:
     """Write a traced job of 16 frames; return it."""
-    strokes = importlib.import_module(f"{ROOT.name}.backend.strokes")
+    strokes = importlib.import_module(f"{ROOT.name}.backend.contract.strokes")
     job = _job(folder, 18)
     for frame in job.wanted:
         fills = tuple(strokes.Fill("#e6453bff", (_circle(index, frame, 15),)) for index in range(30))

@@ -30,12 +30,12 @@ from skimage.metrics import structural_similarity
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from backend.contract.job import Settings  # noqa: E402
 from backend.engines import Interval  # noqa: E402 - found through the line above
 from backend.engines.tooncrafter.checkpoint import open_model  # noqa: E402
 from backend.engines.tooncrafter.checkpoint_keys import PREFIXES  # noqa: E402
 from backend.engines.tooncrafter.engine import ToonCrafterEngine  # noqa: E402
 from backend.engines.tooncrafter.options import Options  # noqa: E402
-from backend.job import Settings  # noqa: E402
 from backend.training.autoencoder_stage import single_pictures  # noqa: E402
 from backend.training.line_drawing import sketch_of  # noqa: E402
 from benchmarks.nano_clips import FPS, FRAMES, Clip, make_clip, write_clips  # noqa: E402

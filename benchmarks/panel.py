@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from backend.job import Canvas, Job, Picture, Segment, new_id, write_job  # noqa: E402 - found through the line above
+from backend.contract.job import Canvas, Job, Picture, Segment, new_id, write_job  # noqa: E402 - found through the line above
 from tests.gui import window  # noqa: E402
 
 SHOT_VARIABLE = "PANEL_SHOT"

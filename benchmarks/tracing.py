@@ -29,7 +29,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from backend.strokes import write_drawing  # noqa: E402 - found through the line above
+from backend.contract.strokes import write_drawing  # noqa: E402 - found through the line above
 from backend.tracing import Tracer  # noqa: E402
 from benchmarks.tracing_clips import FRAMES, NAMES  # noqa: E402
 

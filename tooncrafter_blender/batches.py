@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import bpy
 
+from ..backend.contract.job import JOB_FILE, Job, frame_path, read_job
 from ..backend.errors import UserError
-from ..backend.job import JOB_FILE, Job, frame_path, read_job
 from .generate import Captured, capture_keys
 from .properties import Choice
 from .results import import_result

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import bpy
 from bpy.props import CollectionProperty, EnumProperty, IntProperty
 
-from ..backend.job import FRAME_MAX, FRAME_MIN, Easing, Picture, Segment
-from ..backend.timing import Chart, charted, time_of
+from ..backend.contract.job import FRAME_MAX, FRAME_MIN, Easing, Picture, Segment
+from ..backend.contract.timing import Chart, charted, time_of
 from .keyframes import Span
 
 #: What a person chooses from: the scene's easing, or a chart.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.props import BoolProperty
 
+from ..backend.contract.strokes import strokes_path
 from ..backend.errors import UserError
-from ..backend.strokes import strokes_path
 from . import generate, listing, redoing, takes, watching
 from .home import find_scene, is_open
 from .jobs import Entry

@@ -20,9 +20,9 @@ from typing import NoReturn
 
 import bpy
 
+from ..backend.contract.job import MAX_CANVAS_SIDE_PIXELS, Easing, frame_path
 from ..backend.engines import ENGINES
 from ..backend.errors import UserError
-from ..backend.job import MAX_CANVAS_SIDE_PIXELS, Easing, frame_path
 from . import batches, capture, grease_pencil, watching
 from .generate import Captured, generate
 from .jobs import Entry, State, queue

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from ..backend.job import Job
+from ..backend.contract.job import Job
 
 #: Entries of `Job.source`: the names of the strips before and after; of the strip that each shot of a board begins
 #: with.

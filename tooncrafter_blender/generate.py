@@ -8,10 +8,10 @@ from pathlib import Path
 
 import bpy
 
+from ..backend.contract.job import Job
 from ..backend.engines import ENGINES
 from ..backend.environment import Level
 from ..backend.errors import UserError
-from ..backend.job import Job
 from . import capture, charts, environment, job_folders, keyframes, preferences, watching
 from .home import home_of, source_of
 from .jobs import Entry, Home, queue

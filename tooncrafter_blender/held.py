@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 
 import bpy
 
-from ..backend.job import FRAME_MIN
+from ..backend.contract.job import FRAME_MIN
 
 #: Frames from the first to before the last.
 Stretch: TypeAlias = tuple[int, int]

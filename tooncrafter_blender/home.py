@@ -12,7 +12,7 @@ import bpy
 from bpy.app.handlers import persistent
 from bpy.props import StringProperty
 
-from ..backend.job import Job
+from ..backend.contract.job import Job
 from .from_strips import is_from_strips
 from .jobs import Entry, Home, queue
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
-from ..backend.job import JOB_FILE, folder_refused, refuse_what_windows_cannot_reach
+from ..backend.contract.job import JOB_FILE, folder_refused, refuse_what_windows_cannot_reach
 from . import preferences
 from .environment import data_folder
 from .home import entries_here

@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from ..backend.job import THUMBNAILS_FOLDER, picture_name
+from ..backend.contract.job import THUMBNAILS_FOLDER, picture_name
 from . import job_folders, listing, old_jobs
 from .home import is_open
 from .jobs import Entry, State, queue

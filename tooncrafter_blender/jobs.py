@@ -15,11 +15,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import assert_never
 
-from ..backend import messages
+from ..backend.contract import messages
+from ..backend.contract.job import CONTRACT_VERSION, Job
+from ..backend.contract.result import Caution, read_result
 from ..backend.environment import Level
 from ..backend.errors import UserError
-from ..backend.job import CONTRACT_VERSION, Job
-from ..backend.result import Caution, read_result
 from .marks import Marks
 from .setup import Outcome, Setup
 from .worker_process import Exited, WorkerProcess

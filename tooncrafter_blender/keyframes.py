@@ -30,8 +30,8 @@ from typing import Literal
 
 import bpy
 
+from ..backend.contract.timing import exposed_frames
 from ..backend.errors import UserError
-from ..backend.timing import exposed_frames
 from . import grease_pencil, guides, held
 
 Breakdowns = Literal["key", "ignore"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import bpy
 from bpy.props import CollectionProperty, IntProperty, StringProperty
 
-from ..backend.job import Job
+from ..backend.contract.job import Job
 from . import job_folders, old_jobs, preferences
 from .home import find_object, home_of_old, is_open
 from .hush import standing_aside

@@ -11,9 +11,9 @@ import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..backend.contract.job import FRAME_MAX, FRAME_MIN, write_json
+from ..backend.contract.record import Record, read_json
 from ..backend.errors import UserError
-from ..backend.job import FRAME_MAX, FRAME_MIN, write_json
-from ..backend.record import Record, read_json
 
 _log = logging.getLogger(__name__)
 

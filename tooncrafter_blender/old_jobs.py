@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from ..backend.contract.job import JOB_FILE, Job, frame_path, read_job
+from ..backend.contract.result import Result, read_result
+from ..backend.contract.result import State as RunState
 from ..backend.errors import UserError
-from ..backend.job import JOB_FILE, Job, frame_path, read_job
-from ..backend.result import Result, read_result
-from ..backend.result import State as RunState
 from .jobs import Entry, Home, State
 from .marks import read_marks
 from .variations import take_folders

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..backend.job import Easing
+from ..backend.contract.job import Easing
 from . import charts, grease_pencil
 from .chart_view import ticks
 from .first_run import draw_first_run

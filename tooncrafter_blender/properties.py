@@ -15,8 +15,8 @@ from bpy.props import (
     StringProperty,
 )
 
+from ..backend.contract.job import Easing, Settings
 from ..backend.engines import ENGINES
-from ..backend.job import Easing, Settings
 from . import preferences, results
 from .capture import CaptureSettings
 from .preferences import ENGINE_CHOICES

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..backend.contract.job import Picture, Segment, frame_path, write_job
 from ..backend.errors import UserError
-from ..backend.job import Picture, Segment, frame_path, write_job
 from . import capture, generate, guides, takes
 from .home import find_object, find_scene
 from .jobs import Entry

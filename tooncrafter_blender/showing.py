@@ -8,8 +8,8 @@ import bpy
 from bpy.app.handlers import persistent
 from bpy.props import EnumProperty, StringProperty
 
+from ..backend.contract.strokes import strokes_path
 from ..backend.errors import UserError
-from ..backend.strokes import strokes_path
 from . import generate, grease_pencil, results, watching
 from .jobs import Entry, queue
 from .properties import InbetweenSettings

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.props import EnumProperty, IntProperty
 
-from ..backend.job import FRAME_MAX, FRAME_MIN
-from ..backend.timing import Chart
+from ..backend.contract.job import FRAME_MAX, FRAME_MIN
+from ..backend.contract.timing import Chart
 from . import charts, grease_pencil, guides, keyframes
 from .operators import DONE, REFUSED, Outcome
 from .properties import scene_in, settings_of

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ..backend.job import (
+from ..backend.contract.job import (
     GUIDES_FOLDER,
     JOB_FILE,
     KEYS_FOLDER,

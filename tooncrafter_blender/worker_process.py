@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from ..backend import messages
+from ..backend.contract import messages
 from .hush import Listening, at_work, away
 
 _TAIL_LINES = 40

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..job import Job, Settings
+    from ..contract.job import Job, Settings
 
     #: (height, width, 4) float32 in 0..1: sRGB-encoded colour, straight alpha, top row first.
     Picture = NDArray[np.float32]
@@ -87,7 +87,7 @@ class Report(Protocol):
 
 
 class Engine(Protocol):
-    """What `backend.run` needs of an engine."""
+    """What `backend.jobs.run` needs of an engine."""
 
     name: str
     #: Part of what makes a frame: a change of it means that frames drawn before no longer match.

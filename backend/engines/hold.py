@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..job import Settings
+from ..contract.job import Settings
 from . import Frame, Interval, Report
 
 

@@ -44,8 +44,8 @@ def _draw() -> None:
     import scenedetect  # noqa: F401 - and this
     import tqdm  # noqa: F401 - and this
 
+    from ..contract.job import Settings
     from ..engines import Interval, open_engine
-    from ..job import Settings
 
     keys = []
     for left in (12, 24):

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..contract.job import write_json
+from ..contract.record import Record, read_json
 from ..errors import UserError
-from ..job import write_json
-from ..record import Record, read_json
 from .plan import Level, Plan
 
 _VERSION = 1

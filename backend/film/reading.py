@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract.picture_files import PICTURE_ENDINGS
 from ..errors import UserError
-from ..picture_files import PICTURE_ENDINGS
 from ..pictures import MAX_PICTURE_PIXELS, picture_size, read_picture
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..job import JOB_FILE, KEYS_FOLDER, Canvas, Job, Picture, Segment, Settings, new_id, write_job
+from ..contract.job import JOB_FILE, KEYS_FOLDER, Canvas, Job, Picture, Segment, Settings, new_id, write_job
 from ..pictures import write_picture
 from .exposure_sheet import Shot
 from .plan import Clock, Gap

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..job import write_json
-from ..record import Record, read_json
+from ..contract.job import write_json
+from ..contract.record import Record, read_json
 from .camera import STILL, Move
 from .exposure_sheet import Drawing, Shot
 from .stabilising import stands_still

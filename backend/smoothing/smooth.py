@@ -17,13 +17,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract.job import Settings, frame_path, picture_name
+from ..contract.messages import Event, FrameReady, Notice
 from ..errors import Cancelled, UserError
 from ..film import MOVIE_ENDINGS, Film, Sound, check_movie_name, open_film, write_movie, write_sound
-from ..job import Settings, frame_path, picture_name
-from ..messages import Event, FrameReady, Notice
+from ..jobs.run import run_job
+from ..jobs.work_folder import work_beside
 from ..pictures import read_fingerprint, read_picture, sweep_pictures, write_picture
-from ..run import run_job
-from ..work_folder import work_beside
 from .camera import then, undone
 from .exposure_sheet import Shot, read_sheet
 from .keyed_jobs import KeyedJob, KeyWriter, plan_jobs

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import messages
 from ..colouring import flats_of, lines_of
+from ..contract import messages
+from ..contract.job import Job, folder_refused, frame_path, read_job, resolve
+from ..contract.job import Picture as KeyPicture
+from ..contract.strokes import Drawing, read_drawing, write_drawing
 from ..errors import Cancelled, UserError
-from ..job import Job, folder_refused, frame_path, read_job, resolve
-from ..job import Picture as KeyPicture
-from ..lasting_threads import THREADS, LastingThreads
+from ..machine.lasting_threads import THREADS, LastingThreads
 from ..pictures import read_guide, read_picture
-from ..strokes import Drawing, read_drawing, write_drawing
 from .tracer import Tracer
 
 Array = NDArray[Any]

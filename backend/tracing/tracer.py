@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..strokes import Drawing, Fill, Line
+from ..contract.strokes import Drawing, Fill, Line
 from .centre_lines import CentreLine, measure, unexplained
 from .coverage import coverage_of
 from .fitting import Curve, Stretch, fit

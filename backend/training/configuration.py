@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from ..contract.record import read_bounded
 from ..errors import UserError
-from ..record import read_bounded
 
 #: Nobody writes so much to describe a training.
 _MOST_BYTES, _MOST_BRACKETS = 64 * 1024, 200

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import messages
-from ..errors import Cancelled, UserError
-from ..job import (
+from ..contract import messages
+from ..contract.job import (
     GUIDES_FOLDER,
     KEYS_FOLDER,
     Canvas,
@@ -27,9 +26,10 @@ from ..job import (
     picture_name,
     write_job,
 )
+from ..errors import Cancelled, UserError
+from ..jobs.run import run_job
 from ..pictures import fit_picture, lines_picture, read_guide, read_picture, write_picture
 from ..previews import write_video
-from ..run import run_job
 
 #: The page is for a look, not for a feature film.
 MOST_INBETWEENS = 60

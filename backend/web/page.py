@@ -14,9 +14,9 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
+from ..contract.job import Easing, Settings
 from ..engines import ENGINES, engine_obstacles
 from ..errors import Cancelled, UserError
-from ..job import Easing, Settings
 from .drawing import MOST_INBETWEENS, Wish, draw, keep, overlay
 from .examples import write_examples
 from .sessions import Sessions

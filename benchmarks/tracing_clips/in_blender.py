@@ -62,7 +62,7 @@ def redraw(name: str, folder: Path, every: int) -> dict[str, object]:
     """Bring the traced strokes of a clip in as the add-on does, and render them alone."""
     import importlib
 
-    job = importlib.import_module(f"{ROOT.name}.backend.job")
+    job = importlib.import_module(f"{ROOT.name}.backend.contract.job")
     strokes = importlib.import_module(f"{ROOT.name}.tooncrafter_blender.results.strokes")
     scene, obj = build(name)
     keys = job.Picture(0, "keys/0000.png"), job.Picture(FRAMES + 1, "keys/0017.png")

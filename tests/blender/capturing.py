@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from bl_ext.checkout.tooncrafter_blender.backend import job
+from bl_ext.checkout.tooncrafter_blender.backend.contract import job
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import capture
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.keyframes import Span
 

@@ -7,7 +7,7 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-from bl_ext.checkout.tooncrafter_blender.backend import job as contract
+from bl_ext.checkout.tooncrafter_blender.backend.contract import job as contract
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, Home
 from PIL import Image, ImageDraw
 

@@ -12,9 +12,9 @@ from tests.blender import scenes
 from tests.blender.strip_material import choose, place_of, untouched
 from tests.blender.test_transitions import still
 
-from bl_ext.checkout.tooncrafter_blender.backend.board import Shot, shot_names  # isort: skip
+from bl_ext.checkout.tooncrafter_blender.backend.animatic.board import Shot, shot_names  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError  # isort: skip
-from bl_ext.checkout.tooncrafter_blender.backend.job import read_job  # isort: skip
+from bl_ext.checkout.tooncrafter_blender.backend.contract.job import read_job  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import home, watching  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.animatic.boards import (  # isort: skip
     drawn_board,

@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from bl_ext.checkout.tooncrafter_blender.backend import job
+from bl_ext.checkout.tooncrafter_blender.backend.contract import job
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import guides
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.capture import folder as capture_folder

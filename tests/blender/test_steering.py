@@ -7,8 +7,8 @@ from pathlib import Path
 
 import bpy
 import pytest
-from bl_ext.checkout.tooncrafter_blender.backend.job import Easing
-from bl_ext.checkout.tooncrafter_blender.backend.timing import Chart
+from bl_ext.checkout.tooncrafter_blender.backend.contract.job import Easing
+from bl_ext.checkout.tooncrafter_blender.backend.contract.timing import Chart
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import charts, generate, guides, preferences, steering
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.keyframes import Span
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.properties import choice_of

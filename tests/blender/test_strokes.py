@@ -11,8 +11,8 @@ import pytest
 
 from tests.blender import scenes
 
-from bl_ext.checkout.tooncrafter_blender.backend import job as jobs  # isort: skip
-from bl_ext.checkout.tooncrafter_blender.backend import strokes as contract  # isort: skip
+from bl_ext.checkout.tooncrafter_blender.backend.contract import job as jobs  # isort: skip
+from bl_ext.checkout.tooncrafter_blender.backend.contract import strokes as contract  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import guides, keyframes  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.results import import_result  # isort: skip

@@ -7,8 +7,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from bl_ext.checkout.tooncrafter_blender.backend.contract.job import Easing, read_job
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError
-from bl_ext.checkout.tooncrafter_blender.backend.job import Easing, read_job
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import home, listing, watching
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, State, queue
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.sequencer import background, transitions

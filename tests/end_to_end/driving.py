@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from queue import Empty, Queue
 
-from backend import messages
+from backend.contract import messages
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60

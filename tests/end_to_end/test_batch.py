@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from backend import messages
-from backend.batch import ATTEMPTS, Outcome, Task, draw_all, find_tasks
-from backend.batch_view import Tally, failures_table
-from backend.drawing_process import DrawingProcess
+from backend.contract import messages
+from backend.contract.result import State
 from backend.errors import UserError
-from backend.graphics_cards import environment_for, every_device, parse_devices
-from backend.result import State
+from backend.jobs.batch import ATTEMPTS, Outcome, Task, draw_all, find_tasks
+from backend.jobs.batch_view import Tally, failures_table
+from backend.jobs.drawing_process import DrawingProcess
+from backend.machine.graphics_cards import environment_for, every_device, parse_devices
 from tests.end_to_end.jobs import frames_of, make_job
 from tests.farm.slow_jobs import make_slow_job
 

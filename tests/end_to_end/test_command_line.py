@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from backend.contract.result import State, read_result
 from backend.pictures import read_picture, write_picture
-from backend.result import State, read_result
 from tests.end_to_end.jobs import ball, frames_of, make_job
 
 ROOT = Path(__file__).resolve().parents[2]

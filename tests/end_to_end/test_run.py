@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend import messages
+from backend.contract import messages
+from backend.contract.job import Settings, write_job
+from backend.contract.result import State, read_result
 from backend.engines import Engine, Frame, Interval, Report
 from backend.errors import Cancelled, UserError
-from backend.job import Settings, write_job
+from backend.jobs.run import run_job
 from backend.pictures import read_picture
-from backend.result import State, read_result
-from backend.run import run_job
 from tests.end_to_end.jobs import ball, frames_of, make_job
 
 

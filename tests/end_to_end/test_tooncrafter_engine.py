@@ -17,6 +17,8 @@ import pytest
 import torch
 
 from backend.cli import main
+from backend.contract.job import Canvas, Job, Picture, Segment, Settings
+from backend.contract.messages import Preview, Progress
 from backend.engines import (
     DEVICE_VARIABLE,
     LORA_VARIABLE,
@@ -37,10 +39,8 @@ from backend.engines.tooncrafter.options import Options
 from backend.engines.tooncrafter.prediction import Sketches
 from backend.engines.tooncrafter.presets import Preset
 from backend.errors import Cancelled, UserError
-from backend.job import Canvas, Job, Picture, Segment, Settings
-from backend.messages import Preview, Progress
+from backend.jobs.run import run_job
 from backend.pictures import write_picture
-from backend.run import run_job
 from backend.weights import FOLDER_VARIABLE
 
 from .jobs import ball, make_job

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from backend.commands.weights import _groups
 from backend.errors import UserError
-from backend.weights_command import _groups
 from tests.unit.web import Web, serve
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from backend import messages
-from backend.run import run_job
+from backend.contract import messages
+from backend.jobs.run import run_job
 from tests.end_to_end.driving import FINISHED, ROOT, Worker, is_alive
 from tests.end_to_end.jobs import frames_of, make_job
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.job import Canvas, Job, Picture, Segment, Settings, picture_name, write_job
+from backend.contract.job import Canvas, Job, Picture, Segment, Settings, picture_name, write_job
 from backend.pictures import write_picture
 
 SIZE = (480, 320)

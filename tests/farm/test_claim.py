@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from backend import claim as claims
-from backend.claim import CLAIM_FOLDER, ClaimLost, claimed
+from backend.contract.job import Settings
+from backend.contract.result import State, read_result
 from backend.engines import Frame, Interval, Report
 from backend.errors import Cancelled, UserError
-from backend.job import Settings
-from backend.result import State, read_result
-from backend.run import run_job
+from backend.jobs import claim as claims
+from backend.jobs.claim import CLAIM_FOLDER, ClaimLost, claimed
+from backend.jobs.run import run_job
 from tests.end_to_end.jobs import frames_of, make_job
 from tests.farm.slow_jobs import make_slow_job
 
@@ -30,8 +30,9 @@ ROOT = Path(__file__).resolve().parents[2]
 RUN = """
 import sys
 from pathlib import Path
-from backend import claim, messages
-from backend.run import run_job
+from backend.jobs import claim
+from backend.contract import messages
+from backend.jobs.run import run_job
 claim.BEAT_SECONDS, claim.STALE_SECONDS = 0.1, float(sys.argv[2])
 def say(event):
     print(messages.event_line(event), end="", flush=True)

@@ -21,9 +21,9 @@ import pytest
 pytest.importorskip("distributed", reason="needs the extra `farm`")
 psutil = pytest.importorskip("psutil", reason="needs the extra `farm`")
 
-from backend import farm as farms  # noqa: E402
 from backend.errors import UserError  # noqa: E402
-from backend.run import run_job  # noqa: E402
+from backend.jobs import farm as farms  # noqa: E402
+from backend.jobs.run import run_job  # noqa: E402
 from tests.end_to_end.jobs import frames_of  # noqa: E402
 from tests.farm.hosts import Farm, stop_a_drawing_process_in_mid_job  # noqa: E402
 from tests.farm.slow_jobs import make_slow_job  # noqa: E402

@@ -14,12 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from backend import claim as claims
-from backend import messages, pictures
+from backend import pictures
+from backend.contract import messages
+from backend.contract.job import (
+    LONGEST_NAME_INSIDE,
+    WINDOWS_LONGEST_PATH,
+    refuse_what_windows_cannot_reach,
+    resolve,
+)
+from backend.contract.strokes import STROKES_FOLDER
 from backend.errors import Cancelled, UserError
-from backend.job import LONGEST_NAME_INSIDE, WINDOWS_LONGEST_PATH, refuse_what_windows_cannot_reach, resolve
-from backend.run import run_job
-from backend.strokes import STROKES_FOLDER
+from backend.jobs import claim as claims
+from backend.jobs.run import run_job
 from backend.tracing import trace_job
 from tests.end_to_end.driving import FINISHED, Worker
 from tests.end_to_end.jobs import frames_of, make_job

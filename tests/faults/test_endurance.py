@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backend import messages
+from backend.contract import messages
 from tests.end_to_end.driving import FINISHED, Worker
 from tests.end_to_end.jobs import frames_of, make_job
 from tests.faults.processes import memory_kilobytes, open_files, wait_for_rest

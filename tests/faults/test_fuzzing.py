@@ -18,14 +18,14 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from backend import claim as claims
-from backend import messages
+from backend.contract import messages
+from backend.contract.job import read_job
+from backend.contract.result import read_result
+from backend.contract.strokes import Drawing, Fill, Line, parse_drawing, read_drawing, strokes_path, write_drawing
 from backend.errors import UserError
-from backend.job import read_job
+from backend.jobs import claim as claims
+from backend.jobs.run import run_job
 from backend.pictures import MAX_PICTURE_PIXELS, picture_size, read_guide, read_picture
-from backend.result import read_result
-from backend.run import run_job
-from backend.strokes import Drawing, Fill, Line, parse_drawing, read_drawing, strokes_path, write_drawing
 from tests.end_to_end.driving import FINISHED, Worker
 from tests.end_to_end.jobs import make_job
 from tests.faults import hostile

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from hypothesis import strategies as st
 
-from backend.colour_sequence import ColourRequest, colour_sequence, plan_colouring
+from backend.colouring.colour_sequence import ColourRequest, colour_sequence, plan_colouring
 from backend.errors import UserError
 from backend.film import open_film
 from backend.web.drawing import Wish, write_wish

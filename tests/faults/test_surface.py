@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backend import messages
+from backend.contract import messages
 from tests.end_to_end.driving import FINISHED, ROOT, Worker
 from tests.end_to_end.jobs import make_job
 from tests.end_to_end.tiny_weights import write_tiny_model

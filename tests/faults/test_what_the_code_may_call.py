@@ -25,7 +25,7 @@ REACHING = {
     "requests": set(),
     "httpx": set(),
     "gradio": {"backend/web/page.py"},
-    "distributed": {"backend/farm.py"},
+    "distributed": {"backend/jobs/farm.py"},
 }
 
 

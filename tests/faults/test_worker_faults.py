@@ -17,11 +17,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from backend import drawing_process, messages
-from backend.drawing_process import DrawingProcess
-from backend.job import Canvas, write_job
-from backend.result import State, read_result
-from backend.run import run_job
+from backend.contract import messages
+from backend.contract.job import Canvas, write_job
+from backend.contract.result import State, read_result
+from backend.jobs import drawing_process
+from backend.jobs.drawing_process import DrawingProcess
+from backend.jobs.run import run_job
 from tests.end_to_end.driving import FINISHED, ROOT, Worker, is_alive
 from tests.end_to_end.jobs import frames_of, make_job
 from tests.faults.tally import note
@@ -262,7 +263,7 @@ def test_a_line_of_fifty_megabytes_is_dropped_without_being_kept_in_memory() -> 
     script = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from backend import messages
+from backend.contract import messages
 sys.stdout.write("x" * 50_000_000 + "\\n" + messages.event_line(messages.Cancelled("a")))
 """
     talker = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)

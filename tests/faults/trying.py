@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend import messages
+from backend.contract import messages
 from backend.errors import UserError
 from tests.faults.tally import note
 

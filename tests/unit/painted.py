@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.strokes import Drawing
+from backend.contract.strokes import Drawing
 
 Array = NDArray[Any]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from backend.board import Panel, Shot, Timing, board_segments, shot_names, shots_as_source
-from backend.board_file import BoardShot, Lasting, read_board
+from backend.animatic.board import Panel, Shot, Timing, board_segments, shot_names, shots_as_source
+from backend.animatic.board_file import BoardShot, Lasting, read_board
+from backend.contract.fingerprint import next_segment, previous_segment
+from backend.contract.job import Canvas, Easing, Job, Segment, parse_job
 from backend.errors import UserError
-from backend.fingerprint import next_segment, previous_segment
-from backend.job import Canvas, Easing, Job, Segment, parse_job
 
 LASTING = Lasting(24, Fraction(24))
 

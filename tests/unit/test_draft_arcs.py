@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from backend.contract.job import Settings
 from backend.engines import Interval, Neighbour
 from backend.engines.draft import DraftEngine
-from backend.job import Settings
 
 from .test_draft_engine import Listener, disc
 

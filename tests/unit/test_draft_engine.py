@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from backend.contract.job import Settings
 from backend.engines import Frame, Interval
 from backend.engines.draft import DraftEngine
 from backend.errors import Cancelled, UserError
-from backend.job import Settings
 
 TIMES = (0.25, 0.5, 0.8)
 

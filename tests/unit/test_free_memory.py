@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from backend import devices
-from backend.control_groups import room_in_control_groups
-from backend.devices import free_memory_gb
 from backend.engines.tooncrafter.computing import Computing, usual_computing
 from backend.engines.tooncrafter.configuration import read_configuration
 from backend.engines.tooncrafter.memory import Mode, choose_mode, needs_bytes
 from backend.engines.tooncrafter.model import ToonCrafter, empty_model, empty_sketch_encoder
+from backend.machine import devices
+from backend.machine.control_groups import room_in_control_groups
+from backend.machine.devices import free_memory_gb
 
 GB = 2**30
 

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.errors import UserError
-from backend.job import (
+from backend.contract.job import (
     CONTRACT_VERSION,
     Canvas,
     Easing,
@@ -26,6 +25,7 @@ from backend.job import (
     resolve,
     write_job,
 )
+from backend.errors import UserError
 
 
 def a_job(**changes: Any) -> Job:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.lasting_threads import THREADS, LastingThreads
-from backend.run import run_job
+from backend.jobs.run import run_job
+from backend.machine.lasting_threads import THREADS, LastingThreads
 from backend.tracing import trace_job
 from tests.end_to_end.jobs import make_job
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import messages
+from backend.contract import messages
 from backend.errors import UserError
 
 REQUESTS = [

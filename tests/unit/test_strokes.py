@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from backend.contract.strokes import Drawing, Fill, Line, parse_drawing, read_drawing, strokes_path, write_drawing
 from backend.errors import UserError
-from backend.strokes import Drawing, Fill, Line, parse_drawing, read_drawing, strokes_path, write_drawing
 
 KNOTS = (1.0, 2.0, 0.5, 2.25, 1.5, 1.75, 10.0, 20.0, 9.5, 20.0, 10.5, -3.0)
 DRAWING = Drawing(

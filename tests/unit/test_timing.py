@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.job import Easing, Picture, Segment
-from backend.timing import Chart, chart_spacing, ease, exposed_frames, time_of
+from backend.contract.job import Easing, Picture, Segment
+from backend.contract.timing import Chart, chart_spacing, ease, exposed_frames, time_of
 
 
 def test_on_ones_every_frame_between_the_keys_is_drawn() -> None:

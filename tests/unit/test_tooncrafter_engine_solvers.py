@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from backend.contract.job import Settings
 from backend.engines.tooncrafter.configuration import read_configuration
 from backend.engines.tooncrafter.presets import PRESETS, preset_of
 from backend.engines.tooncrafter.preview import latent_colours
 from backend.engines.tooncrafter.sampler import ddim_steps, sample
 from backend.engines.tooncrafter.schedule import noise_schedule, trailing_timesteps, uniform_timesteps
 from backend.engines.tooncrafter.solvers import bent_timesteps, solve, solver_steps
-from backend.job import Settings
 
 SCHEDULE = noise_schedule(read_configuration().schedule)
 TIMESTEPS = len(SCHEDULE.alphas_cumprod)

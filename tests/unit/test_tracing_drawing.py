@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from backend.strokes import Drawing
+from backend.contract.strokes import Drawing
 from backend.tracing import Tracer
 from tests.unit.painted import Array, Paper, disc, psnr, redrawn, spoiled
 

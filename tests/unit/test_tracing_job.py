@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend import messages
+from backend.contract import messages
+from backend.contract.job import Canvas, Job, Picture, Segment, frame_path, write_job
+from backend.contract.strokes import read_drawing, strokes_path
 from backend.errors import Cancelled
-from backend.job import Canvas, Job, Picture, Segment, frame_path, write_job
 from backend.pictures import write_picture
-from backend.strokes import read_drawing, strokes_path
 from backend.tracing import trace_job
 from tests.unit.painted import Paper, disc, spoiled
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import bpy
 
-from ...backend.board import board_segments, rough, shots_as_source
-from ...backend.job import Canvas, Job, new_id
+from ...backend.animatic.board import board_segments, rough, shots_as_source
+from ...backend.contract.job import Canvas, Job, new_id
 from .. import capture, environment, job_folders, preferences
 from ..from_strips import panels_as_source
 from ..generate import Captured, submit, variations

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import bpy
 
-from ...backend.board import Panel, Shot
+from ...backend.animatic.board import Panel, Shot
 from ...backend.errors import UserError
 from .. import grease_pencil
 from ..results import artists_layers

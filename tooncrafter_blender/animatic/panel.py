@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from ...backend.board import Shot
+from ...backend.animatic.board import Shot
 from ...backend.errors import UserError
 from .. import grease_pencil
 from ..language import say

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import bpy
 from bpy.props import IntProperty, PointerProperty
 
-from ...backend.board import Timing
+from ...backend.animatic.board import Timing
 from ..properties import Choice
 
 

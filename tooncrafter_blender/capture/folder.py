@@ -10,9 +10,9 @@ from pathlib import Path
 
 import bpy
 
-from ...backend import job
+from ...backend.contract import job
+from ...backend.contract.timing import Chart, charted
 from ...backend.errors import UserError
-from ...backend.timing import Chart, charted
 from .. import grease_pencil, guides
 from ..keyframes import Span
 from . import png, software, strokes

@@ -9,9 +9,9 @@ from typing import cast
 
 import bpy
 
-from ...backend.colouring_segments import colouring_segments
+from ...backend.contract.colouring_segments import colouring_segments
+from ...backend.contract.job import GUIDES_FOLDER, KEYS_FOLDER, Canvas, Job, Picture, Segment, new_id, picture_name
 from ...backend.errors import UserError
-from ...backend.job import GUIDES_FOLDER, KEYS_FOLDER, Canvas, Job, Picture, Segment, new_id, picture_name
 from .. import capture, environment, generate, job_folders, preferences
 from ..home import home_of, source_of
 from ..jobs import Entry

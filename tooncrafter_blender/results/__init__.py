@@ -7,8 +7,8 @@ from pathlib import Path
 
 import bpy
 
+from ...backend.contract.job import Job
 from ...backend.errors import UserError
-from ...backend.job import Job
 from .accepting import accept
 from .reference import (
     Look,

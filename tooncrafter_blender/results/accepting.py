@@ -12,8 +12,8 @@ from typing import cast
 
 import bpy
 
+from ...backend.contract.job import Job, Segment
 from ...backend.errors import UserError
-from ...backend.job import Job, Segment
 from .. import grease_pencil
 from .strokes import draw_on, read_traced, refuse_linked
 from .traced_layers import artists_layers, let_held_keys_step_back, traced_layers

@@ -15,8 +15,8 @@ from typing import Any, Literal, cast
 import bpy
 from mathutils import Matrix
 
+from ...backend.contract.job import Job
 from ...backend.errors import UserError
-from ...backend.job import Job
 from .mark import mark, marked
 from .shown import Run, Shown
 

@@ -14,7 +14,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...backend.job import Job, folder_refused, frame_path, make_folder, picture_name, resolve
+from ...backend.contract.job import Job, folder_refused, frame_path, make_folder, picture_name, resolve
 from ..from_strips import is_between_strips
 
 SHOWN_FOLDER = "shown"

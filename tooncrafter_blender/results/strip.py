@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import bpy
 
-from ...backend.board import shot_names
+from ...backend.animatic.board import shot_names
+from ...backend.contract.job import Job
 from ...backend.errors import UserError
-from ...backend.job import Job
 from ..from_strips import strip_like
 from .mark import mark, marked
 from .shown import Run, Shown

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import bpy
 import numpy as np
 
+from ...backend.contract.job import Job
+from ...backend.contract.strokes import KNOT, Drawing, read_drawing, strokes_path
 from ...backend.errors import UserError
-from ...backend.job import Job
-from ...backend.strokes import KNOT, Drawing, read_drawing, strokes_path
 from .. import grease_pencil, guides
 from .drawing_plane import Easel, easel_of, stands_still
 from .materials import Materials

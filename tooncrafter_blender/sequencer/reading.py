@@ -9,7 +9,7 @@ from pathlib import Path
 
 import bpy
 
-from ...backend.job import (
+from ...backend.contract.job import (
     KEYS_FOLDER,
     THUMBNAILS_FOLDER,
     Canvas,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
 
-from ...backend.frame_rates import parse_rate
+from ...backend.contract.frame_rates import parse_rate
 
 _OWN = "own"
 _RATES = (

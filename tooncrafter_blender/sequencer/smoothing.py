@@ -17,8 +17,8 @@ from typing import Any
 
 import bpy
 
+from ...backend.contract.job import Settings, folder_refused, picture_name
 from ...backend.errors import UserError
-from ...backend.job import Settings, folder_refused, picture_name
 from .. import job_folders
 from ..home import home_of, scene_at
 from ..properties import Choice

@@ -13,8 +13,8 @@ from typing import Any, cast
 
 import bpy
 
+from ...backend.contract.picture_files import PICTURE_ENDINGS
 from ...backend.errors import UserError
-from ...backend.picture_files import PICTURE_ENDINGS
 from .settings import rate_of
 
 _KINDS = {

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import bpy
 
+from ...backend.contract.job import FRAME_MAX, FRAME_MIN, Picture, Segment
+from ...backend.contract.timing import exposed_frames
 from ...backend.errors import UserError
-from ...backend.job import FRAME_MAX, FRAME_MIN, Picture, Segment
-from ...backend.timing import exposed_frames
 from ..from_strips import strips_as_source
 from ..properties import Choice
 from .reading import Reading, key_name, read_strips

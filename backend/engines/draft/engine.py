@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 
 from ...colouring import colour_between
+from ...contract.job import Settings
 from ...errors import UserError
-from ...job import Settings
-from ...lasting_threads import LastingThreads
+from ...machine.lasting_threads import LastingThreads
 from .. import Frame, Interval, Report
 from .between import Between
 from .colour import Premultiplied, premultiply, straighten

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ...job import Settings
+from ...contract.job import Settings
 from .. import Interval, Report
 from .arcs import Arc, Course, Waypoint, arc_between, waypoint
 from .between import Between, find_between

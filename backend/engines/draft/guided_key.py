@@ -14,7 +14,7 @@ from functools import partial
 import cv2
 import numpy as np
 
-from ...lasting_threads import LastingThreads
+from ...machine.lasting_threads import LastingThreads
 from .affine import IDENTITY
 from .bending import MOST_FOLDED, bend, enlarged, folded, resample
 from .between import WORKING_SIDE_PIXELS, Between

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...lasting_threads import LastingThreads
+from ...machine.lasting_threads import LastingThreads
 from .affine import Affine, inverse
 from .colour import Gray, Premultiplied
 from .features import WORST_COST, Features, features, match_cost

@@ -19,8 +19,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ...contract.record import parse_json
 from ...errors import UserError
-from ...record import parse_json
 
 #: What a file that is no checkpoint begins with -> what it is.
 FOREIGN_BEGINNINGS: Mapping[bytes, str] = {

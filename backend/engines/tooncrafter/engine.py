@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import torch
 
+from ...contract.job import Job, Settings
 from ...errors import UserError
-from ...job import Job, Settings
 from ...weights import Weights, find_weights
 from .. import Frame, Interval, Report
 from .checkpoint import open_model, open_sketch_encoder, read_about

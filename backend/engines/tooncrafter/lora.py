@@ -15,8 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ...contract.record import parse_json
 from ...errors import UserError
-from ...record import parse_json
 from .checkpoint_keys import PREFIXES
 from .model import ToonCrafter
 

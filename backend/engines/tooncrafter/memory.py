@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from ...devices import free_memory_gb
+from ...machine.devices import free_memory_gb
 from .computing import Computing
 from .configuration import Configuration, latent_size
 from .model import ToonCrafter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ...job import Settings
+from ...contract.job import Settings
 from .sampler import Spacing, spaced_timesteps
 from .solvers import bent_timesteps
 

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...job import Settings
+from ...contract.job import Settings
 from .. import Frame, Interval, Report
 from ..draft import DraftEngine
 from .canvas import letterbox

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 
+from ...contract.record import Record, read_json
 from ...errors import UserError
-from ...record import Record, read_json
 
 VERSION = 1
 INDEX = "index.json"

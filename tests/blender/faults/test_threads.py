@@ -49,7 +49,7 @@ class Dropping:
 heard = []
 worker.events = Dropping()
 bpy.data.objects.new("thing", None)
-ask = import_module(checkout.ADDON + ".backend.messages").Status()
+ask = import_module(checkout.ADDON + ".backend.contract.messages").Status()
 for step in range({steps}):
     worker.send(ask)
     bpy.data.objects["thing"].location.x += 1
