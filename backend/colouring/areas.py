@@ -43,6 +43,11 @@ class Areas:
         return len(self.sizes)
 
 
+def is_blank(lines: Lines) -> bool:
+    """Tell whether nothing is drawn: no pixel of the line drawing counts as line."""
+    return bool((lines > _LINE).all())
+
+
 def find_areas(lines: Lines) -> Areas:
     """Return the areas of a line drawing, (height, width) float32, 0 = line and 1 = paper."""
     paper = lines > _LINE

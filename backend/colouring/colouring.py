@@ -24,7 +24,8 @@ _INK = 0.5
 def colour_between(interval: Interval) -> Iterator[tuple[float, Picture]]:
     """Yield (time, picture) for every wanted time, in an order of its own.
 
-    interval: its guides are finished line drawings, one at each wanted time; its keys are coloured references.
+    interval: its guides are finished line drawings, one at each wanted time, none of them blank (`without_blank`);
+    its keys are coloured references.
     Raises UserError("colouring-without-lines") when a wanted time has no line drawing.
     """
     times = sorted(interval.guides)
@@ -44,13 +45,11 @@ def colour_between(interval: Interval) -> Iterator[tuple[float, Picture]]:
             continue
         painted, palette = paint_reference(own, key)
         for time in way:
-            drawn = interval.guides[time]
-            now = paint_next(painted, drawn)
-            if (drawn < _INK).any():  # after a frame without a drawing it goes on as before it
-                painted = now
+            painted = paint_next(painted, interval.guides[time])
             if time in left:
                 left.discard(time)
-                yield time, picture_of(now, palette)
+                wanted.discard(time)
+                yield time, picture_of(painted, palette)
             if not left:
                 break
 
@@ -61,11 +60,16 @@ def _divide(
     """Return the times to be coloured from the start key on, and from the end key backwards.
 
     Each half belongs to its own key. A key that does not fit the drawing beside it, such as a reference that stands
-    for both sides of a shot, is left out. lines: of both keys.
+    for both sides of a shot, is left out. One that shows any of the drawings is first given to the one that it fits
+    best, and from there to both sides. lines: of both keys.
     """
     if not times:
         return [], []
     of_start, of_end = lines
+    if interval.anywhere:
+        fits = [_fit(of_start, drawn) + _fit(drawn, of_start) for drawn in map(interval.guides.__getitem__, times)]
+        best = int(np.argmax(fits))
+        return list(times[best:]), list(reversed(times[: best + 1]))
     start = _fit(of_start, interval.guides[times[0]])
     end = _fit(of_end, interval.guides[times[-1]])
     if end < _FITS * start:

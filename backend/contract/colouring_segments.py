@@ -1,4 +1,4 @@
-"""The segments of a job that colours line drawings: between those that are coloured already.
+"""The segments of a job that colours line drawings: between those that are coloured already, or from a picture.
 
 Standard library only: both halves import this module.
 """
@@ -26,3 +26,13 @@ def colouring_segments(keys: Sequence[Picture], drawings: Sequence[Picture], end
         if lines:
             found.append(Segment(start, stop, tuple(line.frame for line in lines), lines))
     return tuple(found)
+
+
+def segment_from_picture(image: str, drawings: Sequence[Picture], end: int) -> Segment:
+    """Return the segment whose drawings, one or more, are all coloured as one picture is.
+
+    image: in the job folder; it shows any of the drawings, so it stands in for a key on both sides. Otherwise as
+    `colouring_segments`.
+    """
+    before, after = (Picture(frame, image, stands_in=True) for frame in (drawings[0].frame - 1, end))
+    return Segment(before, after, tuple(line.frame for line in drawings), tuple(drawings))

@@ -47,6 +47,7 @@ class Interval:
     guides: time -> line drawing of the pose at that time; times strictly between 0 and 1.
     before, after: the nearest keys outside the segment, if the job has them.
     start_lines, end_lines: the keys' own line drawings, where somebody has them: for colouring.
+    anywhere: both keys are one coloured picture, and which of the line drawings it shows is not known.
     """
 
     start: Picture
@@ -57,6 +58,7 @@ class Interval:
     after: Neighbour | None = None
     start_lines: Lines | None = None
     end_lines: Lines | None = None
+    anywhere: bool = False
 
 
 @dataclass(frozen=True)

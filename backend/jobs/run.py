@@ -10,7 +10,7 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from ..contract.job import (
     RESULT_FILE,
     Job,
     Segment,
+    Settings,
     folder_refused,
     frame_path,
     make_folder,
@@ -34,7 +35,7 @@ from ..contract.job import (
 from ..contract.job import Picture as KeyPicture
 from ..contract.result import Caution, Result, SegmentResult, State, read_result, write_result
 from ..contract.timing import time_of
-from ..engines import ChecksJobs, Engine, Frame, Interval, Neighbour, open_engine
+from ..engines import ChecksJobs, Engine, Frame, Interval, Neighbour, Report, open_engine
 from ..errors import Cancelled, UserError
 from ..pictures import picture_size, read_fingerprint, read_guide, read_picture, sweep_pictures, write_picture
 from .claim import Claim, ClaimLost, claimed
@@ -139,6 +140,17 @@ def _disk_refused(folder: Path, error: OSError) -> UserError:
     return folder_refused(folder, error)
 
 
+def _drawn_by(engine: Engine, interval: Interval, settings: Settings, report: Report) -> Iterator[Frame]:
+    """Yield the wanted frames of an interval as the engine draws them; blank drawings need no colouring."""
+    if settings.colouring:
+        from ..colouring import without_blank
+
+        interval, blank = without_blank(interval)
+        yield from (Frame(time, picture) for time, picture in blank.items())
+    if interval.times:
+        yield from engine.inbetween(interval, settings, report)
+
+
 @dataclass
 class _Run:
     """One run of one job: what is done, and who is told."""
@@ -215,7 +227,8 @@ class _Run:
         begun = time.monotonic()
         waiting = set(missing)
         self._made_before = self.result.made
-        for frame in engine.inbetween(self._interval(index, tuple(frame_at)), self.job.settings, report):
+        interval = self._interval(index, tuple(frame_at))
+        for frame in _drawn_by(engine, interval, self.job.settings, report):
             number = frame_at.get(frame.time)
             if number is None or not self._fits(frame):
                 raise RuntimeError(f"the engine drew an unasked picture: time {frame.time}, {frame.picture.shape}")
@@ -272,6 +285,7 @@ class _Run:
             after=neighbour(after.end) if after else None,
             start_lines=self._lines(segment.start),
             end_lines=self._lines(segment.end),
+            anywhere=segment.start.stands_in and segment.end.stands_in,
         )
 
     def _lines(self, key: KeyPicture) -> Lines | None:

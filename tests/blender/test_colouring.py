@@ -17,7 +17,11 @@ from tests.blender.test_strokes import seen
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import watching  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.colouring.colour import colour  # isort: skip
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.colouring.drawings import find_drawings  # isort: skip
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.colouring.drawings import (  # isort: skip
+    find_drawings,
+    find_drawings_for_picture,
+)
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.colouring.settings import chosen_drawings  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, State, queue  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.properties import choice_of  # isort: skip
 
@@ -61,8 +65,11 @@ def obj(scene: bpy.types.Scene) -> bpy.types.Object:
     return obj
 
 
-def coloured(scene: bpy.types.Scene, obj: bpy.types.Object, show_as: str = "strokes") -> Entry:
-    entry = colour(scene, obj, choice_of(scene), show_as=show_as)
+def coloured(
+    scene: bpy.types.Scene, obj: bpy.types.Object, show_as: str = "strokes", picture: bpy.types.Image | None = None
+) -> Entry:
+    drawings = find_drawings_for_picture(obj, scene, picture) if picture else find_drawings(obj, scene)
+    entry = colour(scene, drawings, choice_of(scene), show_as=show_as)
     queue.wait(entry)
     assert entry.state is State.DONE, (entry.sentence, entry.hint)
     watching.import_entry(entry, show_as)
@@ -138,6 +145,87 @@ def test_drawings_before_the_reference_are_coloured_from_it(scene: bpy.types.Sce
     assert (entry.first, entry.last) == (1, 7)
     for frame, n in ((1, 0), (3, 1), (5, 2)):
         assert share_right(scenes.picture(entry.folder / "frames" / f"{frame:04d}.png"), n) > 0.85
+
+
+def test_where_nothing_is_drawn_nothing_is_coloured_and_what_follows_keeps_its_colours(
+    scene: bpy.types.Scene, obj: bpy.types.Object
+) -> None:
+    lines_layer = obj.data.layers["Lines"]
+    lines_layer.frames.remove(3)
+    scenes.drawing.draw(obj, lines_layer, 3, [])
+    found = find_drawings(obj, scene)
+    assert found.wanted == (3, 5, 7) and found.count == 2
+    entry = coloured(scene, obj)
+    assert not scenes.picture(entry.folder / "frames" / "0003.png").any()
+    for frame, n in ((5, 2), (7, 3)):
+        assert share_right(scenes.picture(entry.folder / "frames" / f"{frame:04d}.png"), n) > 0.85, frame
+    layer = obj.data.layers["Colours 1–8"]
+    assert {key.frame_number: len(key.drawing.strokes) for key in layer.frames} == {1: 0, 3: 0, 5: 2, 7: 2}
+
+
+def painted(size: tuple[int, int], x: float, name: str = "Sheet") -> bpy.types.Image:
+    """The figure around x, painted in Blender and saved nowhere, as the camera sees it; on nothing."""
+    width, height = size
+    pixels = np.zeros((height, width, 4), np.float32)
+    across, down = np.meshgrid(
+        (np.arange(width) + 0.5) * 8 / width - 4, (height / 2 - np.arange(height)) * 8 / width
+    )
+    for shape in figure(x):
+        (left, bottom), (right, top) = shape.points[0], shape.points[2]
+        edge = np.maximum(np.maximum(left - across, across - right), np.maximum(bottom - down, down - top))
+        pixels[edge < -0.03] = (*np.array(scenes.rgb(shape.fill)) / 255, 1)
+        pixels[np.abs(edge) <= 0.03] = (0.09, 0.08, 0.11, 1)
+    image = bpy.data.images.new(name, width, height, alpha=True)
+    image.pixels.foreach_set(np.ascontiguousarray(pixels[::-1]).ravel())
+    return image
+
+
+@pytest.mark.parametrize(("size", "n"), [((160, 100), 0), ((320, 200), 2), ((640, 480), 3)])
+def test_a_picture_colours_every_drawing_whichever_of_them_it_shows(
+    scene: bpy.types.Scene, obj: bpy.types.Object, size: tuple[int, int], n: int
+) -> None:
+    obj.data.layers.remove(obj.data.layers["Fills"])
+    image = painted(size, -2 + 0.5 * n)
+    images = len(bpy.data.images)
+    entry = coloured(scene, obj, picture=image)
+    assert len(bpy.data.images) == images and tuple(image.size) == size
+    layer = obj.data.layers["Colours 1–8"]
+    assert {key.frame_number: len(key.drawing.strokes) for key in layer.frames} == dict.fromkeys(FRAMES, 2)
+    for number, frame in enumerate(FRAMES):
+        shown = scenes.picture(entry.folder / "frames" / f"{frame:04d}.png")
+        assert share_right(shown, number) > 0.85, frame
+
+
+def test_a_picture_file_is_read_as_it_lies_there(
+    scene: bpy.types.Scene, obj: bpy.types.Object, tmp_path: Path
+) -> None:
+    image = painted((160, 100), -2)
+    image.filepath_raw, image.file_format = str(tmp_path / "sheet ü.png"), "PNG"
+    image.save()
+    bpy.data.images.remove(image)
+    chosen = bpy.data.images.load(str(tmp_path / "sheet ü.png"))
+    entry = coloured(scene, obj, "strip", chosen)
+    key = scenes.picture(entry.folder / entry.job.segments[0].start.image)
+    assert tuple(key[60, 40]) == (*scenes.rgb(RED), 255) and tuple(key[5, 5]) == (0, 0, 0, 0)
+    (strip,) = scene.sequence_editor.strips
+    assert (strip.frame_final_start, strip.frame_final_duration) == (1, 8)
+
+
+def test_a_picture_that_is_none_is_said(scene: bpy.types.Scene, obj: bpy.types.Object, tmp_path: Path) -> None:
+    chosen = scene.inbetween_colouring
+    chosen.colours = "picture"
+    with pytest.raises(UserError, match="No picture is chosen"):
+        chosen_drawings(obj, scene)
+    (tmp_path / "sheet.png").write_bytes(b"no picture")
+    chosen.picture = bpy.data.images.load(str(tmp_path / "sheet.png"))
+    with pytest.raises(UserError, match=r"“sheet\.png” is not there or cannot be read"):
+        chosen_drawings(obj, scene)
+    chosen.picture.source = "SEQUENCE"
+    with pytest.raises(UserError, match=r"“sheet\.png” is no single picture"):
+        chosen_drawings(obj, scene)
+    assert not bpy.ops.inbetween.colour.poll()
+    chosen.picture = painted((160, 100), -2)
+    assert chosen_drawings(obj, scene).wanted == FRAMES and bpy.ops.inbetween.colour.poll()
 
 
 def test_what_is_missing_is_said(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:

@@ -11,7 +11,8 @@ from bl_ext.checkout.tooncrafter_blender.backend.contract.job import Easing, rea
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import home, listing, watching
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, State, queue
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.sequencer import background, transitions
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.properties import choice_of
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.sequencer import background, making_room, transitions
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.sequencer import strips as material
 from PIL import Image
 
@@ -214,6 +215,90 @@ def test_later_strips_make_room_where_there_is_no_gap(saved: bpy.types.Scene, tm
     assert (made.frame_final_start, made.frame_final_end) == (6, 10) and not entry.remarks
     keys = [entry.folder / key.image for key in (entry.job.segments[0].start, entry.job.segments[0].end)]
     assert [place_of(key) for key in keys] == pytest.approx([60, 100], abs=1)
+
+
+def keyed(strip: bpy.types.Strip, frame: int) -> None:
+    strip.blend_alpha = 0.5
+    strip.keyframe_insert("blend_alpha", frame=frame)
+
+
+def key_frames(scene: bpy.types.Scene) -> dict[str, list[float]]:
+    """Name of each animated strip -> frames of its keys."""
+    found = {}
+    for strip in scene.sequence_editor.strips:
+        curves = list(making_room._curves(scene, strip))
+        if curves:
+            found[strip.name] = [key.co[0] for curve in curves for key in curve.keyframe_points]
+    return found
+
+
+def effect(scene: bpy.types.Scene, kind: str, name: str, *on: bpy.types.Strip, channel: int = 5) -> bpy.types.Strip:
+    """An effect on strips, or one of its own from frame 12 to 19."""
+    length = {"length": 8} if bpy.app.version >= (5, 0, 0) else {"frame_end": 20}
+    inputs = dict(zip(("input1", "input2"), on, strict=False))
+    return scene.sequence_editor.strips.new_effect(
+        name=name, type=kind, channel=channel, frame_start=12, **length, **inputs
+    )
+
+
+def test_what_hangs_on_later_strips_moves_along_as_one_undo_step(saved: bpy.types.Scene, tmp_path: Path) -> None:
+    first = still(saved, tmp_path / "a.png", 1, 5, place=60)
+    second = still(saved, tmp_path / "b.png", 6, 6, place=100)
+    third = still(saved, tmp_path / "c.png", 10, 8, place=60, channel=2)
+    blend = effect(saved, "CROSS", "Blend", second, third, channel=3)
+    glow = effect(saved, "GLOW", "Glow", blend, channel=4)
+    words = effect(saved, "TEXT", "Words", channel=6)
+    strips = (first, second, third, blend, glow, words)
+    for strip, frame in zip(strips, (2, 7, 11, 10, 11, 13), strict=True):
+        keyed(strip, frame)
+    for frame in (5, 6, 12):
+        saved.timeline_markers.new(f"M{frame}", frame=frame)
+    starts = {strip.name: strip.frame_final_start for strip in strips}
+    keys = key_frames(saved)
+    saved.inbetween_sequencer.make_room = True
+    choose(saved, first, second)
+    bpy.ops.ed.undo_push(message="before")
+    place = transitions.chosen_place(saved, 1)
+    transitions.make_transition(saved, place, choice_of(saved), move_markers=True)
+    bpy.ops.ed.undo_push(message="Make Room for Transition")
+
+    def moved(by: int) -> None:
+        scene = bpy.context.scene
+        found = {strip.name: strip.frame_final_start for strip in scene.sequence_editor.strips}
+        assert found == {name: start + by * (name != "a") for name, start in starts.items()}
+        assert key_frames(scene) == {
+            name: [at + by * (name != "a") for at in frames] for name, frames in keys.items()
+        }
+        assert [marker.frame for marker in scene.timeline_markers] == [5, 6 + by, 12 + by]
+
+    moved(4)
+    background.close()
+    bpy.ops.ed.undo()
+    moved(0)
+    bpy.ops.ed.redo()
+    moved(4)
+
+
+def test_markers_stay_unless_they_are_to_move(saved: bpy.types.Scene, tmp_path: Path) -> None:
+    first = still(saved, tmp_path / "a.png", 1, 5, place=60)
+    second = still(saved, tmp_path / "b.png", 6, 6, place=100)
+    saved.timeline_markers.new("Shot 2", frame=6)
+    saved.inbetween_sequencer.make_room = True
+    press_and_draw(saved, first, second)
+    assert second.frame_final_start == 10 and saved.timeline_markers["Shot 2"].frame == 6
+
+
+def test_a_blend_from_a_strip_that_stays_to_one_that_would_move_is_named(
+    saved: bpy.types.Scene, tmp_path: Path
+) -> None:
+    first = still(saved, tmp_path / "a.png", 1, 8, place=60)
+    second = still(saved, tmp_path / "b.png", 6, 8, place=100, channel=2)
+    effect(saved, "CROSS", "Blend", first, second)
+    saved.inbetween_sequencer.make_room = True
+    choose(saved, first, second)
+    assert bpy.ops.inbetween.transition() == {"CANCELLED"}
+    assert queue.refused and "“Blend” joins “a” and “b”" in str(queue.refused)
+    assert second.frame_final_start == 6 and not (tmp_path / "cut_inbetweens").exists()
 
 
 def test_a_gap_is_room_enough_and_a_locked_strip_stays(saved: bpy.types.Scene, tmp_path: Path) -> None:

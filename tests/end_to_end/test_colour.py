@@ -42,6 +42,17 @@ def test_a_sequence_is_coloured_in_both_directions_from_one_reference(drawings: 
     assert not (tmp_path / "out_work").exists()
 
 
+def test_a_blank_drawing_in_the_middle_stays_blank_and_the_next_keeps_its_colours(
+    drawings: Path, tmp_path: Path
+) -> None:
+    Image.new("L", (200, 140), 255).save(drawings / "shot_0105.png")
+    done = colour(drawings, "--reference", f"104={tmp_path / 'coloured.png'}", "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    made = {path.stem: Image.open(path).convert("RGBA") for path in (tmp_path / "out").iterdir()}
+    assert len(made) == 7 and not made["shot_0105"].getextrema()[3][1]
+    assert made["shot_0106"].getpixel((100, 100)) == (*RED, 255)
+
+
 @pytest.mark.parametrize(
     ("reference", "sentence"),
     [

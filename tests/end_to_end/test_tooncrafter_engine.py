@@ -199,6 +199,22 @@ def test_only_guides_that_are_never_used_are_told(engine: ToonCrafterEngine) -> 
     assert many.warnings == [], "runs within the run have more"
 
 
+@pytest.mark.parametrize("count", [3, 16])
+def test_every_line_drawing_is_coloured_by_the_model_itself_wherever_its_time_is(
+    engine: ToonCrafterEngine, count: int
+) -> None:
+    lines = np.ones((32, 48), np.float32)
+    lines[8:24, 22:26] = 0
+    times = tuple(0.9 * time**2 for time in evenly(count))  # most of them between the model's frames
+    settings = replace(FAST, steps=1, colouring=True, guide_strength=1.0)
+    interval, heard = Interval(*keys(48, 32), times, dict.fromkeys(times, lines)), Heard()
+    coloured = drawn(engine, interval, settings, heard)
+    assert "Drawing between" not in heard.stages and heard.warnings == []
+    other = dict.fromkeys(times, np.roll(lines, 12, axis=1))
+    changed = pixels(coloured) != pixels(drawn(engine, replace(interval, guides=other), settings))
+    assert changed.any(axis=(1, 2, 3)).all(), "every drawing follows its lines"
+
+
 def test_guides_without_strength_and_empty_ones_change_nothing_and_say_so(engine: ToonCrafterEngine) -> None:
     interval = Interval(*keys(96, 64), at_frames(7))
     lines = np.ones((64, 96), np.float32)

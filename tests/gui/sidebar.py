@@ -166,8 +166,19 @@ def forget() -> None:
 
 def unfold(label: str) -> None:
     """Have a panel that is folded at first be open from the beginning; before the tab is shown."""
+    _begin(label, folded=False)
+
+
+def fold(*labels: str) -> None:
+    """Have panels that are open at first be folded from the beginning, to make room; before the tab is shown."""
+    for label in labels:
+        _begin(label, folded=True)
+
+
+def _begin(label: str, *, folded: bool) -> None:
     panel = next(one for one in bpy.types.Panel.__subclasses__() if getattr(one, "bl_label", "") == label)
-    panel.bl_options = panel.bl_options - {"DEFAULT_CLOSED"}
+    options = getattr(panel, "bl_options", set()) - {"DEFAULT_CLOSED"}
+    panel.bl_options = options | {"DEFAULT_CLOSED"} if folded else options
     bpy.utils.unregister_class(panel)
     bpy.utils.register_class(panel)
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from backend.colouring import colour_between
+from backend.colouring import colour_between, without_blank
 from backend.colouring.areas import find_areas
 from backend.colouring.reference_lines import lines_of
 from backend.engines import Interval
@@ -98,7 +98,43 @@ def test_a_wanted_frame_without_lines_is_a_sentence() -> None:
         list(colour_between(Interval(coloured(0), coloured(0), (0.25, 0.5), {0.25: lines(10)})))
 
 
-def test_blank_paper_stays_blank() -> None:
-    blank = np.ones(SIZE[::-1], np.float32)
-    ((_, picture),) = colour_between(Interval(coloured(0), coloured(0), (0.5,), {0.5: blank}))
-    assert picture.shape == (*SIZE[::-1], 4) and np.isfinite(picture).all()
+@pytest.mark.parametrize(("ground", "expected"), [(None, (0, 0, 0, 0)), (GREEN, (*GREEN, 255))])
+def test_a_blank_drawing_is_all_ground_and_changes_nothing_about_the_others(
+    ground: tuple[int, int, int] | None, expected: tuple[int, ...]
+) -> None:
+    key = coloured(0, 0, ground)
+    times = tuple(step / 8 for step in range(1, 8))
+    drawings = {time: lines(round(80 * time)) for time in times}
+    blank = {times[0]: np.ones(SIZE[::-1], np.float32), times[4]: np.full(SIZE[::-1], 0.9, np.float32)}
+    interval, made = without_blank(Interval(key, key, times, drawings | blank))
+    assert set(made) == set(blank)
+    for picture in made.values():
+        assert picture.shape == key.shape and picture.dtype == np.float32
+        assert np.array_equal(picture, np.broadcast_to(np.float32(expected) / np.float32(255), key.shape))
+    found = dict(colour_between(interval))
+    assert set(found) == set(interval.times) == set(times) - set(blank)
+    for time in found:
+        assert colour_at(found[time], 50 + round(80 * time), 100) == (*RED, 255)
+
+
+@pytest.mark.parametrize("shown", [0, 3, 6])
+def test_a_picture_of_any_drawing_colours_all_of_them_from_that_one_on(shown: int) -> None:
+    """Each of two equal discs moves to where the other was: only small steps tell which is which."""
+    places = [20 + 15 * number for number in range(7)]
+
+    def discs(x: int) -> np.ndarray:
+        paper = np.full(SIZE[::-1], 255, np.uint8)
+        for middle in (x, x + 45):
+            cv2.circle(paper, (middle, 70), 12, 0, 2, cv2.LINE_AA)
+        return paper.astype(np.float32) / 255
+
+    pixels = np.zeros((*SIZE[::-1], 4), np.uint8)
+    for middle, colour in ((places[shown], RED), (places[shown] + 45, BLUE)):
+        cv2.circle(pixels, (middle, 70), 12, (*colour, 255), -1)
+        cv2.circle(pixels, (middle, 70), 12, (0, 0, 0, 255), 2)
+    key = pixels.astype(np.float32) / 255
+    drawings = {(number + 1) / 8: discs(x) for number, x in enumerate(places)}
+    found = dict(colour_between(Interval(key, key, tuple(drawings), drawings, anywhere=True)))
+    assert set(found) == set(drawings)
+    for time, x in zip(drawings, places, strict=True):
+        assert (colour_at(found[time], x, 70), colour_at(found[time], x + 45, 70)) == ((*RED, 255), (*BLUE, 255))

@@ -14,7 +14,7 @@ from backend.engines.tooncrafter.guide_placement import (
     left_out,
     place_guides,
 )
-from backend.engines.tooncrafter.model_times import CLOSE, DEEPEST, Between, Run, plan
+from backend.engines.tooncrafter.model_times import CLOSE, DEEPEST, Between, Run, plan, plan_colouring
 
 FRAMES = 16
 
@@ -40,6 +40,23 @@ def test_every_wanted_time_is_served_once(count: int) -> None:
     served = sorted(all_served(run))
     assert [time for time, _ in served] == sorted(evenly(count))
     assert all(abs(time - stands_for) <= CLOSE / (FRAMES - 1) for time, stands_for in served)
+
+
+@given(st.sets(st.floats(1e-6, 1 - 1e-6), min_size=1, max_size=300))
+def test_every_line_drawing_is_coloured_on_a_frame_that_it_leads(times: set[float]) -> None:
+    ascending = tuple(sorted(times))
+    run = plan_colouring(ascending, FRAMES)
+    assert sorted(item.time for part in runs_of(run) for item in part.served) == list(ascending)
+    for part in runs_of(run):
+        assert part.guided is not None
+        assert all(item.frame is not None and part.guided[item.time] == item.frame for item in part.served)
+        frames = [frame for _, frame in sorted(part.guided.items())]
+        assert frames == sorted(set(frames)) and set(frames) <= set(range(1, FRAMES - 1))
+        assert len(frames) == min(FRAMES - 2, len([item for below in runs_of(part) for item in below.served]))
+        for left, right, below in part.parts:
+            keys = {0: part.start, FRAMES - 1: part.end} | {item.frame: item.time for item in part.served}
+            assert (below.start, below.end) == (keys[left], keys[right])
+            assert all(below.start < item.time < below.end for item in below.served)
 
 
 @given(st.sets(st.floats(1e-6, 1 - 1e-6), min_size=1, max_size=80))

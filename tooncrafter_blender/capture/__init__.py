@@ -1,5 +1,6 @@
 """Keys as the artist sees them become pictures, guide strokes line drawings, and both together a job folder."""
 
+from .chosen_picture import refuse_what_is_no_picture
 from .folder import (
     CaptureSettings,
     picture_size,
@@ -14,6 +15,7 @@ from .folder import (
 __all__ = [
     "CaptureSettings",
     "picture_size",
+    "refuse_what_is_no_picture",
     "write_board",
     "write_colouring",
     "write_end_thumbnails",

@@ -17,6 +17,7 @@ from .. import grease_pencil, guides
 from ..keyframes import Span
 from . import png, software, strokes
 from .camera import View
+from .chosen_picture import write_chosen_picture
 from .graphics import why_no_opengl
 from .private_scene import as_drawn, private_scene, view_layer_of
 from .render import refuse_while_rendering, render
@@ -89,12 +90,14 @@ def write_colouring(
     seen_at: Mapping[int, int],
     folder: Path,
     *,
+    picture: bpy.types.Image | None = None,
     report: Callable[[int, int], None] = _ignore,
 ) -> None:
     """Capture coloured drawings as the keys of `made`, the lines of all drawings, and write its job file.
 
     lines: the layer of the line drawings; its fills are not captured with them. seen_at: frame of a coloured
-    drawing -> frame at which it is captured. Otherwise as `write_job`.
+    drawing -> frame at which it is captured. picture: the key instead, if there is no coloured drawing. Otherwise
+    as `write_job`.
     """
     _refuse_what_is_not_seen(scene, obj)
     _refuse_without_camera(scene)
@@ -105,14 +108,17 @@ def write_colouring(
     with _new_folder(folder, job.KEYS_FOLDER, job.GUIDES_FOLDER, job.THUMBNAILS_FOLDER):
         take = _camera_for(source)
         for done, (frame, seen) in enumerate(sorted(seen_at.items()), 1):
-            picture = folder / job.KEYS_FOLDER / job.picture_name(frame)
-            take(seen, picture)
-            write_thumbnail(picture, folder / job.THUMBNAILS_FOLDER / job.picture_name(frame))
+            key = folder / job.KEYS_FOLDER / job.picture_name(frame)
+            take(seen, key)
+            write_thumbnail(key, folder / job.THUMBNAILS_FOLDER / job.picture_name(frame))
             png.write(folder / job.GUIDES_FOLDER / job.picture_name(frame), _line_picture(source, lines, frame))
             report(done, total)
         for done, guide in enumerate(drawings, len(seen_at) + 1):
             png.write(folder / guide.image, _line_picture(source, lines, guide.frame))
             report(done, total)
+        if picture:
+            write_chosen_picture(picture, source.size, folder / made.segments[0].start.image)
+            write_end_thumbnails(made, folder)
         job.write_job(folder, made)
 
 

@@ -9,7 +9,7 @@ from typing import cast
 
 import bpy
 
-from ...backend.contract.colouring_segments import colouring_segments
+from ...backend.contract.colouring_segments import colouring_segments, segment_from_picture
 from ...backend.contract.job import GUIDES_FOLDER, KEYS_FOLDER, Canvas, Job, Picture, Segment, new_id, picture_name
 from ...backend.errors import UserError
 from .. import capture, environment, generate, job_folders, preferences
@@ -17,30 +17,27 @@ from ..home import home_of, source_of
 from ..jobs import Entry
 from ..properties import Choice
 from ..results import LINES, colour_layers, let_held_keys_step_back
-from .drawings import LineDrawings, find_drawings
+from .drawings import LineDrawings
 
 
 def colour(
     scene: bpy.types.Scene,
-    obj: bpy.types.Object | None,
+    drawings: LineDrawings,
     choice: Choice,
     *,
-    lines: str = "",
     show_as: str = "strokes",
     report: Callable[[int, int], None] = lambda done, of: None,
 ) -> Entry:
     """Capture lines and references into a new job folder and put the job into the queue; return its entry.
 
-    lines: name of the layer, "" for the active one. Raises UserError; then no folder is left and the scene is as it
-    was.
+    Raises UserError; then no folder is left and the scene is as it was.
     """
     if choice.engine == "hold":
         raise UserError(
             "engine-cannot-colour", "The hold engine repeats keys and colours nothing.", "Choose another engine."
         )
     python = environment.find_python(preferences.current(), choice.engine)
-    drawings = find_drawings(obj, scene, lines)
-    assert obj
+    obj = drawings.obj
     segments = _segments(drawings)
     settings = replace(choice.settings, colouring=True, guide_strength=1.0)
     source = source_of(scene, obj) | {"import_as": show_as, LINES: drawings.layer.name}
@@ -49,7 +46,16 @@ def colour(
     folder = job_folders.new_folder(segments[0].first, segments[-1].last)
     try:
         with _without_earlier_colours(obj):
-            capture.write_colouring(scene, obj, drawings.layer, job, drawings.references, folder, report=report)
+            capture.write_colouring(
+                scene,
+                obj,
+                drawings.layer,
+                job,
+                drawings.references,
+                folder,
+                picture=drawings.picture,
+                report=report,
+            )
     except BaseException:
         job_folders.discard(folder)
         raise
@@ -76,13 +82,16 @@ def _without_earlier_colours(obj: bpy.types.Object) -> Iterator[None]:
 
 
 def _segments(drawings: LineDrawings) -> tuple[Segment, ...]:
-    """Return the segments between the references; each reference brings its own lines."""
+    """Return the segments between the references; each reference brings its own lines, a picture shows its own."""
 
     def lines(frame: int) -> Picture:
         return Picture(frame, f"{GUIDES_FOLDER}/{picture_name(frame)}")
 
-    keys = [
-        Picture(frame, f"{KEYS_FOLDER}/{picture_name(frame)}", lines=lines(frame).image)
-        for frame in sorted(drawings.references)
-    ]
-    return colouring_segments(keys, [lines(frame) for frame in drawings.wanted], drawings.end)
+    def key(frame: int) -> str:
+        return f"{KEYS_FOLDER}/{picture_name(frame)}"
+
+    wanted = [lines(frame) for frame in drawings.wanted]
+    if drawings.picture:
+        return (segment_from_picture(key(drawings.wanted[0]), wanted, drawings.end),)
+    keys = [Picture(frame, key(frame), lines=lines(frame).image) for frame in sorted(drawings.references)]
+    return colouring_segments(keys, wanted, drawings.end)

@@ -9,8 +9,7 @@ from .. import watching
 from ..operators import DONE, Outcome, nothing_refuses, pointer_progress, refuse
 from ..properties import choice_of, scene_in
 from .colour import colour
-from .drawings import find_drawings
-from .settings import colouring_settings_of
+from .settings import chosen_drawings, colouring_settings_of
 
 
 class INBETWEEN_OT_colour(bpy.types.Operator):
@@ -24,26 +23,19 @@ class INBETWEEN_OT_colour(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey with the reason while there is nothing to colour."""
         scene = scene_in(context)
-        lines = colouring_settings_of(scene).lines
-        return nothing_refuses(cls, lambda: find_drawings(context.object, scene, lines))
+        return nothing_refuses(cls, lambda: chosen_drawings(context.object, scene))
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Capture lines and references, which shows its progress at the pointer, and queue the job."""
         scene = scene_in(context)
-        chosen = colouring_settings_of(scene)
+        show_as = colouring_settings_of(scene).show_as
         with pointer_progress(context) as report:
             try:
-                entry = colour(
-                    scene,
-                    context.object,
-                    choice_of(scene),
-                    lines=chosen.lines,
-                    show_as=chosen.show_as,
-                    report=report,
-                )
+                drawings = chosen_drawings(context.object, scene)
+                colour(scene, drawings, choice_of(scene), show_as=show_as, report=report)
             except UserError as error:
                 return refuse(self, error)
-        count = len(entry.job.wanted)
+        count = drawings.count
         self.report({"INFO"}, f"Colouring {count} drawing{'' if count == 1 else 's'} in the background.")
         watching.redraw()
         return DONE

@@ -103,6 +103,10 @@ _LABELS = {
     "Fills": "Füllungen",
     "{count} drawings on {layer}": "{count} Zeichnungen auf {layer}",
     "Coloured as at frame {frames}": "Farben wie bei Bild {frames}",
+    "Coloured as in {picture}": "Farben wie in {picture}",
+    "Colours From": "Farben von",
+    "Coloured Drawings": "Farbige Zeichnungen",
+    "Picture": "Bild",
 }
 
 _BUTTONS = {

@@ -68,7 +68,8 @@ of the second. It comes as a strip between them; yours stay as they are, unless 
         try:
             choice = choice_of(scene)
             place = transitions.chosen_place(scene, choice.exposure)
-            transitions.make_transition(scene, place, choice)
+            together = getattr(context.space_data, "use_marker_sync", False)
+            transitions.make_transition(scene, place, choice, move_markers=together)
         except UserError as error:
             return refuse(self, error)
         if place.pushed:

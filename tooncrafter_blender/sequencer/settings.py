@@ -52,7 +52,8 @@ class SequencerSettings(bpy.types.PropertyGroup):
         make_room: BoolProperty(
             name="Make Room",
             description="Where there is no gap, move the second strip and all later ones, on all channels, to the "
-            "right, so that nothing is covered. Strips that begin earlier and the markers stay",
+            "right, so that nothing is covered. Strips that begin earlier stay, and so do markers, unless Sync "
+            "Markers is on",
         )
 
 

@@ -1,7 +1,7 @@
 """A transition: the last picture of one strip morphs into the first picture of the next.
 
 Its keys come out of the strips' own files; from there on it is a job like any other, whose result is an image strip
-that lies between the two, on a channel of its own. No strip of the artist's is moved or trimmed.
+that lies between the two, on a channel of its own. No strip of the artist's is trimmed, or moved unasked.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ...backend.contract.timing import exposed_frames
 from ...backend.errors import UserError
 from ..from_strips import strips_as_source
 from ..properties import Choice
+from .making_room import later_strips, move_later
 from .reading import Reading, key_name, read_strips
 from .settings import sequencer_settings_of
 from .strips import refuse_what_has_no_files, selected, still_at
@@ -116,10 +117,10 @@ def _refuse_short(first: bpy.types.Strip, second: bpy.types.Strip, start: int, e
             )
 
 
-def make_transition(scene: bpy.types.Scene, place: Place, choice: Choice) -> Reading:
+def make_transition(scene: bpy.types.Scene, place: Place, choice: Choice, *, move_markers: bool = False) -> Reading:
     """Begin to read the keys; the job is queued when they are there. Return what is on its way.
 
-    Later strips have moved then, if they had to make room.
+    Later strips have moved then, if they had to make room; move_markers: and the markers above them.
 
     Raises UserError: for strips that cannot be read, a folder that cannot be written, an engine that is not there.
     """
@@ -137,27 +138,5 @@ def make_transition(scene: bpy.types.Scene, place: Place, choice: Choice) -> Rea
         strips_as_source(place.first.name, place.second.name),
         covers=not place.gap,
     )
-    for strip in later:
-        strip.frame_start += place.pushed
+    move_later(scene, later, place.pushed, markers=move_markers)
     return reading
-
-
-def later_strips(scene: bpy.types.Scene, second: bpy.types.Strip) -> list[bpy.types.Strip]:
-    """Return the strips that begin with the second one or after it, the last first: so none meets another.
-
-    Effects move with what they are put on. Raises UserError("strip-locked").
-    """
-    assert scene.sequence_editor
-    later = [
-        strip
-        for strip in scene.sequence_editor.strips
-        if strip.frame_final_start >= second.frame_final_start and not getattr(strip, "input_1", None)
-    ]
-    locked = next((strip for strip in later if strip.lock), None)
-    if locked:
-        raise UserError(
-            "strip-locked",
-            f"“{locked.name}” would have to move to make room, and is locked.",
-            "Unlock it, or switch Make Room off.",
-        )
-    return sorted(later, key=lambda strip: -strip.frame_final_start)

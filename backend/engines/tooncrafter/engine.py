@@ -23,7 +23,7 @@ from .presets import preset_of
 from .segment import SegmentDrawing
 
 #: Part of what makes a frame; changes with everything here that changes pictures.
-_VERSION = "3"
+_VERSION = "4"
 
 
 class ToonCrafterEngine:

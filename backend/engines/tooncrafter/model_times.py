@@ -3,10 +3,14 @@
 The model always draws the same number of frames, evenly spaced, the first and last of them the keys. A wanted time
 close to a frame takes it; one between two frames is drawn between them. Where more are wanted than the model draws,
 some of its frames become the keys of further runs.
+
+Where finished line drawings are coloured, each takes a frame of its own, wherever its time is: between two frames
+the model would not know its lines.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -38,12 +42,14 @@ class Run:
     """One run of the model from time `start` to `end`, what it serves, and the runs between its own frames.
 
     parts: (frame that is their start key, frame that is their end key, the run), in order.
+    guided: time of a guide -> the frame that it leads; None where guides lead the frames nearest to their times.
     """
 
     start: float
     end: float
     served: tuple[Between, ...]
     parts: tuple[tuple[int, int, Run], ...] = ()
+    guided: Mapping[float, int] | None = None
 
     @property
     def runs(self) -> int:
@@ -76,6 +82,42 @@ def plan(times: tuple[float, ...], frames: int, start: float = 0.0, end: float =
             wanted = tuple(item.time for item in rest)
             parts.append((left, right, plan(wanted, frames, start + left * step, start + right * step, depth + 1)))
     return Run(start, end, tuple(served), tuple(parts))
+
+
+def plan_colouring(times: tuple[float, ...], frames: int, start: float = 0.0, end: float = 1.0) -> Run:
+    """Return the run, or runs, that colour a line drawing at each of the times, each led by it.
+
+    Arguments as for `plan`. Drawings for which a run has no frame are coloured in further runs between those of its
+    own; as many of them as there is room for lead it all the same.
+    """
+    inner = frames - 2
+    if len(times) <= inner:
+        on = _spread(len(times), frames)
+        served = tuple(Between(time, frame, 0.0) for time, frame in zip(times, on, strict=True))
+        return Run(start, end, served, guided=dict(zip(times, on, strict=True)))
+    count = min(-(-len(times) // inner), frames - 1)
+    own = [len(times) * part // count for part in range(1, count)]  # places among the drawings
+    on = _spread(count - 1, frames)
+    guided: dict[float, int] = {}
+    parts = []
+    places, bounds = [-1, *own, len(times)], [0, *on, frames - 1]
+    for (before, after), (left, right) in zip(pairwise(places), pairwise(bounds), strict=True):
+        inside = times[before + 1 : after]
+        chosen = _spread(min(len(inside), right - left - 1), len(inside) + 2)
+        room = _spread(len(chosen), right - left + 1)
+        guided |= {inside[place - 1]: left + frame for place, frame in zip(chosen, room, strict=True)}
+        if after < len(times):
+            guided[times[after]] = right
+        first, last = start if before < 0 else times[before], end if after == len(times) else times[after]
+        if inside:
+            parts.append((left, right, plan_colouring(inside, frames, first, last)))
+    served = tuple(Between(times[place], frame, 0.0) for place, frame in zip(own, on, strict=True))
+    return Run(start, end, served, tuple(parts), guided)
+
+
+def _spread(count: int, frames: int) -> list[int]:
+    """Return so many different frames, ascending and evenly apart, none of them the first or the last."""
+    return [(number * (frames - 1) + (count + 1) // 2) // (count + 1) for number in range(1, count + 1)]
 
 
 def _place(time: float, frames: int, start: float, end: float) -> Between:

@@ -25,7 +25,7 @@ from .colour import correct
 from .flat_areas import flatten
 from .guide_placement import ink_of, is_empty, left_out, place_guides
 from .matte import Backing, choose_backing, is_opaque, lay_over, lift, premultiply, straighten
-from .model_times import Between, Run, plan
+from .model_times import Between, Run, plan, plan_colouring
 from .palette import Palette, palette_of
 from .presets import preset_of
 
@@ -85,11 +85,12 @@ class SegmentDrawing:
 
     def draw(self) -> Iterator[Frame]:
         """Yield a frame for every wanted time."""
-        run = plan(self._interval.times, self._frames)
+        colouring = self._settings.colouring
+        run = (plan_colouring if colouring else plan)(self._interval.times, self._frames)
         self._steps = run.runs * (self._preset.steps + _STEPS_BESIDES)
         self._report.note("model runs", run.runs)
         guides = self._usable_guides()
-        for time in left_out(guides, run, self._frames):
+        for time in () if colouring else left_out(guides, run, self._frames):
             self._report.warn("There are more guides than model frames; this one was not used.", time=time)
         yield from self._draw(run, self._start, self._end, guides)
 
@@ -142,10 +143,11 @@ class SegmentDrawing:
 
     def _sketches(self, guides: dict[float, Lines], run: Run) -> dict[int, Tensor]:
         """Return the guides of a run by model frame as the sketch encoder takes them."""
-        placed = place_guides(guides, self._frames, run.start, run.end)
+        nearest = place_guides(guides, self._frames, run.start, run.end) if run.guided is None else run.guided
         return {
             frame: torch.from_numpy(ink_of(self._box.to_frame(guides[time])))[None]
-            for time, frame in placed.items()
+            for time, frame in nearest.items()
+            if time in guides
         }
 
     def _on_denoised(self, done: int, of: int, show: Callable[[], Tensor]) -> None:
