@@ -156,6 +156,18 @@ def test_one_pixel_each_does_not_vanish() -> None:
     assert middle[..., 3].sum() == pytest.approx(1, abs=0.02)
 
 
+def test_a_faint_wash_within_an_outline_moves_with_it() -> None:
+    def washed(x: int) -> np.ndarray:
+        picture = blank()
+        picture[24:72, x : x + 48] = (0.1, 0.1, 0.1, 1)
+        picture[28:68, x + 4 : x + 44] = (0.8, 0.2, 0.2, 0.3)
+        return picture
+
+    (middle,) = run(washed(10), washed(50), times=(0.5,))
+    assert middle.picture[48, 54] == pytest.approx((0.8, 0.2, 0.2, 0.3), abs=0.01)
+    assert not middle.picture[48, [20, 88]].any()
+
+
 def test_clear_to_opaque_changes_step_by_step() -> None:
     corners = [f.picture[0, 0, 3] for f in run(disc(40, 40), blank(colour=(0.2, 0.4, 0.6, 1)))]
     np.testing.assert_allclose(corners, TIMES, atol=0.01)

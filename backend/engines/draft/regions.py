@@ -164,9 +164,8 @@ def _add_enclosed_clear(
 ) -> None:
     """Add clear areas with drawing all around: the shapes of line art."""
     height, width = cores.shape
-    count, pieces, stats, _ = cv2.connectedComponentsWithStats(
-        (pixels[..., 3] < 128).astype(np.uint8), connectivity=4
-    )
+    clear = (pixels[..., 3] < 128) & (cores == 0)  # a faint wash may be an area already
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(clear.astype(np.uint8), connectivity=4)
     for piece in range(1, count):
         x, y, w, h, area = stats[piece]
         if area >= smallest and x > 0 and y > 0 and x + w < width and y + h < height:
