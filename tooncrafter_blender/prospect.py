@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
 
 import bpy
-from bpy.app.handlers import persistent
 
 from ..backend.errors import UserError
 from . import grease_pencil, keyframes
 from .keyframes import Span
 from .language import say
 from .properties import Choice
+from .remembered import Remembered
 
 
 @dataclass(frozen=True)
@@ -32,26 +31,14 @@ class Prospect:
     spans: tuple[Span, ...] = ()
 
 
-#: What versions of Blender call Grease Pencil data here.
-_DEPSGRAPH: Any = bpy.types.Depsgraph.bl_rna
-_DRAWING_TYPES = tuple(
-    item.identifier
-    for item in _DEPSGRAPH.functions["id_type_updated"].parameters["id_type"].enum_items
-    if item.identifier in ("GREASEPENCIL", "GREASEPENCIL_V3")
-)
-
-_known: tuple[Hashable, Prospect] = (None, Prospect())
+_remembered: Remembered[Prospect] = Remembered()
 
 
 def prospect(obj: bpy.types.Object | None, scene: bpy.types.Scene, choice: Choice, *, playing: bool) -> Prospect:
     """Return what Generate would do with `obj`. While the animation plays, what was last known."""
-    global _known
-    if playing and _known[0] is not None:
-        return _known[1]
-    state = _state(obj, scene, choice)
-    if state != _known[0]:
-        _known = state, _look(obj, scene, choice)
-    return _known[1]
+    if playing and (known := _remembered.known):
+        return known
+    return _remembered.ask(_state(obj, scene, choice), lambda: _look(obj, scene, choice))
 
 
 def _look(obj: bpy.types.Object | None, scene: bpy.types.Scene, choice: Choice) -> Prospect:
@@ -92,29 +79,3 @@ def _state(obj: bpy.types.Object | None, scene: bpy.types.Scene, choice: Choice)
     )
     preview = scene.use_preview_range and (scene.frame_preview_start, scene.frame_preview_end)
     return obj.session_uid, scene.frame_current, preview, choice.exposure, choice.breakdowns, layers
-
-
-@persistent  # type: ignore[untyped-decorator]
-def _forget_changed(_: object, depsgraph: bpy.types.Depsgraph) -> None:
-    """A drawing was changed, so two keys may be a hold or not any more."""
-    if any(depsgraph.id_type_updated(kind) for kind in _DRAWING_TYPES):
-        _forget()
-
-
-@persistent  # type: ignore[untyped-decorator]
-def _forget(*_: object) -> None:
-    global _known
-    _known = None, Prospect()
-
-
-def register() -> None:
-    """Notice changes."""
-    bpy.app.handlers.depsgraph_update_post.append(_forget_changed)
-    bpy.app.handlers.load_post.append(_forget)
-
-
-def unregister() -> None:
-    """Stop noticing."""
-    bpy.app.handlers.depsgraph_update_post.remove(_forget_changed)
-    bpy.app.handlers.load_post.remove(_forget)
-    _forget()

@@ -21,7 +21,7 @@ from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.colouring.drawings 
     find_drawings,
     find_drawings_for_picture,
 )
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.colouring.settings import chosen_drawings  # isort: skip
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.colouring.chosen import chosen_drawings  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, State, queue  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.properties import choice_of  # isort: skip
 

@@ -12,6 +12,7 @@ import bpy
 from ...backend.animatic.board import Panel, Shot
 from ...backend.errors import UserError
 from .. import grease_pencil
+from ..remembered import Remembered, state_of_drawings
 from ..results import artists_layers
 from ..sequencer import strips as material
 from .cuts import shot_at, shots_begin
@@ -76,6 +77,16 @@ def drawn_board(obj: bpy.types.Object | None, scene: bpy.types.Scene, key_name: 
     names = {start: key_name(number) for number, (start, _) in enumerate(seen, 1)}
     shots = _shots([(names[start], start, end) for start, end in seen], begins)
     return DrawnBoard(shots, names)
+
+
+_remembered: Remembered[DrawnBoard] = Remembered()
+
+
+def known_board(obj: bpy.types.Object | None, scene: bpy.types.Scene, key_name: Callable[[int], str]) -> DrawnBoard:
+    """Return the same, cheap enough to be asked at every redraw. Raises the same UserError."""
+    markers = tuple((one.frame, one.name, one.camera and one.camera.name) for one in scene.timeline_markers)
+    state = state_of_drawings(obj, scene), markers
+    return _remembered.ask(state, lambda: drawn_board(obj, scene, key_name))
 
 
 def strip_board(scene: bpy.types.Scene, key_name: Callable[[int], str]) -> StripBoard:

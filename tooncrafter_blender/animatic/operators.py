@@ -11,7 +11,7 @@ from ..properties import choice_of, scene_in
 from ..sequencer import strips
 from ..sequencer.reading import key_name
 from .animatic import animate_drawings, animate_strips
-from .boards import drawn_board, strip_board
+from .boards import known_board, strip_board
 
 
 class INBETWEEN_OT_animatic(bpy.types.Operator):
@@ -25,7 +25,7 @@ each shot in the sequencer; your keys stay as they are"""
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey with the reason while there is no board."""
-        return nothing_refuses(cls, lambda: drawn_board(context.object, scene_in(context), key_name))
+        return nothing_refuses(cls, lambda: known_board(context.object, scene_in(context), key_name))
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Capture the panels, which shows its progress at the pointer, and queue the job."""

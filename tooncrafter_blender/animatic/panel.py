@@ -17,7 +17,7 @@ from ..sequencer.panels import STRIPS, StripTab
 from ..sequencer.reading import key_name
 from ..tab import MAIN, Tab, draw_big_button, draw_reason, properties_of
 from ..wrapped_text import draw_text
-from .boards import drawn_board, strip_board, told
+from .boards import known_board, strip_board, told
 from .operators import INBETWEEN_OT_animatic, INBETWEEN_OT_strip_animatic
 from .settings import animatic_settings_of
 
@@ -40,7 +40,7 @@ class INBETWEEN_PT_animatic(Tab, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Lay out the sub-panel."""
         scene = scene_in(context)
-        _draw_board(self.layout, context, lambda: drawn_board(context.object, scene, key_name).shots)
+        _draw_board(self.layout, context, lambda: known_board(context.object, scene, key_name).shots)
         _draw_settings(self.layout, scene)
         draw_big_button(self.layout, INBETWEEN_OT_animatic.bl_idname)
 

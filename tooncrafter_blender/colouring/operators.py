@@ -8,8 +8,9 @@ from ...backend.errors import UserError
 from .. import watching
 from ..operators import DONE, Outcome, nothing_refuses, pointer_progress, refuse
 from ..properties import choice_of, scene_in
+from .chosen import chosen_drawings, told_of_chosen
 from .colour import colour
-from .settings import chosen_drawings, colouring_settings_of
+from .settings import colouring_settings_of
 
 
 class INBETWEEN_OT_colour(bpy.types.Operator):
@@ -23,7 +24,7 @@ class INBETWEEN_OT_colour(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Grey with the reason while there is nothing to colour."""
         scene = scene_in(context)
-        return nothing_refuses(cls, lambda: chosen_drawings(context.object, scene))
+        return nothing_refuses(cls, lambda: told_of_chosen(context.object, scene))
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Capture lines and references, which shows its progress at the pointer, and queue the job."""

@@ -6,15 +6,12 @@ import bpy
 
 from ...backend.errors import UserError
 from .. import grease_pencil
-from ..language import say
 from ..properties import scene_in
 from ..tab import MAIN, Tab, draw_big_button, draw_reason, properties_of
 from ..wrapped_text import draw_text
-from .drawings import LineDrawings
+from .chosen import told_of_chosen
 from .operators import INBETWEEN_OT_colour
-from .settings import chosen_drawings, colouring_settings_of
-
-_MOST_FRAMES = 6
+from .settings import colouring_settings_of
 
 
 class INBETWEEN_PT_colouring(Tab, bpy.types.Panel):
@@ -37,13 +34,12 @@ class INBETWEEN_PT_colouring(Tab, bpy.types.Panel):
         chosen = colouring_settings_of(scene)
         box = self.layout.box().column(align=True)
         try:
-            found = chosen_drawings(context.object, scene)
+            what, colours = told_of_chosen(context.object, scene)
         except UserError as error:
             draw_reason(box, context, error)
         else:
-            what = say("{count} drawings on {layer}", count=found.count, layer=found.layer.name)
             draw_text(box, context, what, "OUTLINER_OB_GREASEPENCIL")
-            draw_text(box, context, _coloured_as(found), "COLOR")
+            draw_text(box, context, colours, "COLOR")
         column = properties_of(self.layout)
         column.prop_search(chosen, "lines", context.object.data, "layers", icon="OUTLINER_DATA_GP_LAYER")
         column.prop(chosen, "colours")
@@ -51,14 +47,6 @@ class INBETWEEN_PT_colouring(Tab, bpy.types.Panel):
             column.template_ID(chosen, "picture", open="image.open")
         column.prop(chosen, "show_as")
         draw_big_button(self.layout, INBETWEEN_OT_colour.bl_idname, "BRUSH_DATA")
-
-
-def _coloured_as(found: LineDrawings) -> str:
-    if found.picture:
-        return say("Coloured as in {picture}", picture=found.picture.name)
-    frames = sorted(found.references.values())
-    shown = ", ".join(map(str, frames[:_MOST_FRAMES]))
-    return say("Coloured as at frame {frames}", frames=f"{shown} …" if len(frames) > _MOST_FRAMES else shown)
 
 
 register, unregister = bpy.utils.register_classes_factory((INBETWEEN_PT_colouring,))

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, cast
 import bpy
 from bpy.props import EnumProperty, PointerProperty, StringProperty
 
-from .drawings import LineDrawings, find_drawings, find_drawings_for_picture
-
 _WAYS = (
     ("strokes", "Fills", "A new layer of your object with the colours as fills, under your own lines"),
     ("reference", "Reference", "A picture behind your drawing in the camera's view"),
@@ -53,14 +51,6 @@ class ColouringSettings(bpy.types.PropertyGroup):
 def colouring_settings_of(scene: bpy.types.Scene) -> ColouringSettings:
     """Return the scene's settings to be shown or changed."""
     return cast(ColouringSettings, scene.inbetween_colouring)  # type: ignore[attr-defined]
-
-
-def chosen_drawings(obj: bpy.types.Object | None, scene: bpy.types.Scene) -> LineDrawings:
-    """Return what is to be coloured as the scene's settings say. Raises UserError (`drawings`)."""
-    chosen = colouring_settings_of(scene)
-    if chosen.colours == "picture":
-        return find_drawings_for_picture(obj, scene, chosen.picture, chosen.lines)
-    return find_drawings(obj, scene, chosen.lines)
 
 
 def register() -> None:
