@@ -15,6 +15,11 @@ def presentable(text: str) -> str:
     return shown if len(shown) <= LONGEST_TEXT else shown[: LONGEST_TEXT - 1] + "…"
 
 
+def first_line(error: BaseException) -> str:
+    """Return what an error says in its first line, without a full stop; its kind when it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
+
+
 class UserError(Exception):
     """Something a person can understand and mend.
 

@@ -28,8 +28,11 @@ _CHECKER_GRAYS = (0.93, 1.0)
 def preview_job(folder: Path, sheet: Path | None, video: Path | None) -> None:
     """Show the drawings of a job in time order: each once on the sheet, each held as long as exposed in the video.
 
-    Drawings that are not there yet are left out. Raises UserError for a folder that is no job.
+    Drawings that are not there yet are left out. Raises UserError for a folder that is no job, or
+    when nothing is asked for.
     """
+    if sheet is None and video is None:
+        raise UserError("preview-missing", "Neither a sheet nor a video is asked for.", "Name --sheet or --video.")
     check_video_name(video)
     job = read_job(folder)
     drawings = {key.frame: resolve(folder, key.image) for part in job.segments for key in (part.start, part.end)}

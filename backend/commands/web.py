@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from ..errors import UserError
+
+_LAST_PORT = 65535
+
 
 def add_web_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
     """Add the command; returns its parser, for the options that engines share."""
@@ -26,6 +30,9 @@ def add_web_command(commands: argparse._SubParsersAction[argparse.ArgumentParser
 
 def _web(options: argparse.Namespace) -> int:
     from ..web import serve
+
+    if options.port is not None and not 1 <= options.port <= _LAST_PORT:
+        raise UserError("port-invalid", f"--port {options.port}: a port is a number from 1 to {_LAST_PORT}.")
 
     serve(options.host, options.port, options.open)
     return 0

@@ -294,7 +294,7 @@ def read_job(folder: Path) -> Job:
     path = folder / JOB_FILE
     try:
         raw = read_json(path, MAX_JOB_FILE_BYTES)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(
             "job-missing", f"There is no {JOB_FILE} in “{folder}”.", "Choose the folder of a job."
         ) from error

@@ -97,7 +97,7 @@ def _refused(path: Path, error: OSError) -> UserError:
         "output-not-writable",
         f"“{path}” cannot be written: {error.strerror or error}.",
         "Choose another place with -o or free some space.",
-        bad_input=False,
+        bad_input=isinstance(error, FileExistsError | NotADirectoryError),  # a file is in the way
     )
 
 

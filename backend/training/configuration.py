@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..contract.record import read_bounded
-from ..errors import UserError
+from ..errors import UserError, first_line
 
 #: Nobody writes so much to describe a training.
 _MOST_BYTES, _MOST_BRACKETS = 64 * 1024, 200
@@ -134,10 +134,10 @@ def read_training(path: Path) -> TrainingConfiguration:
             if (value := getattr(configuration, name)) is not None:
                 setattr(configuration, name, str((path.parent / value).resolve()))
     except faults as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise UserError(
             "training-configuration",
-            f"“{path}” cannot be read as the description of a training: {reason}",
+            f"“{path}” cannot be read as the description of a training: {reason}.",
             "docs/training.md lists everything that it may name.",
         ) from error
     check_training(configuration, str(path))

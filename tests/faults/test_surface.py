@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import psutil
 import pytest
 
 from backend.contract import messages
+from backend.pictures import write_picture
 from tests.end_to_end.driving import FINISHED, ROOT, Worker
-from tests.end_to_end.jobs import make_job
+from tests.end_to_end.jobs import ball, make_job
 from tests.end_to_end.tiny_weights import write_tiny_model
 
-#: Python runs this at the start of every process that finds it: each attempt to reach out is noted and refused.
+#: Python runs this at the start of every process that finds it: each attempt to reach out is noted and refused;
+#: where the page is served, all but those that stay on this computer.
 REFUSING = """
 import os, sys
 def refuse(event, arguments):
-    if event in ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"):
-        with open(os.environ["REACHED_OUT"], "a") as note:
-            note.write(f"{event} {arguments[1:]}\\\\n")
-        raise PermissionError(f"{event} is refused")
+    if event in ("socket.connect", "socket.bind", "socket.sendto"):
+        where = arguments[1]
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        where = arguments
+    else:
+        return
+    host = where[0] if isinstance(where, tuple) else where
+    if "LOOPBACK" in os.environ and str(host).startswith(("127.", "::1", "localhost")):
+        return
+    with open(os.environ["REACHED_OUT"], "a") as note:
+        note.write(f"{event} {where}\\n")
+    raise PermissionError(f"{event} is refused")
 sys.addaudithook(refuse)
 """
 
@@ -81,6 +93,65 @@ def test_drawing_tracing_previews_batches_and_the_doctor_reach_out_to_nobody(
         ended = sealed.run(*command)
         assert "Traceback" not in ended.stderr and ended.returncode in (0, 1), (command, ended.stderr)
     assert len(list((tmp_path / "out").glob("*.png"))) == 2 and (jobs / "b/strokes").is_dir()
+    assert sealed.attempts() == ""
+
+
+def test_films_colours_boards_stills_and_datasets_reach_out_to_nobody(sealed: Sealed, tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="needs the extra `film`")
+    make_job(tmp_path / "job", (1, 4), engine="hold")
+    keys = tmp_path / "job/keys"
+    shot = tmp_path / "films/shot"
+    shot.mkdir(parents=True)
+    for number in range(8):
+        write_picture(shot / f"{number:04d}.png", ball(20 + 7 * number))
+    commands: list[tuple[object, ...]] = [
+        ("smooth", keys, "-o", tmp_path / "smooth.mp4"),
+        ("colour", keys, "--reference", keys / "0001.png", "-o", tmp_path / "coloured"),
+        ("animatic", f"{keys}/0001.png:5", f"{keys}/0004.png:5", "-o", tmp_path / "board", "--move", "3"),
+        ("stills", "-o", tmp_path / "stills", "--of", tmp_path / "smooth.mp4", "2"),
+        ("dataset", "build", shot.parent, tmp_path / "dataset", "--size", "64x40", "--shortest", "4"),
+        ("dataset", "show", tmp_path / "dataset", "--sheet", tmp_path / "sheet.png"),
+    ]
+    for command in commands:
+        ended = sealed.run(*command)
+        assert ended.returncode == 0, (command, ended.stderr)
+    assert sealed.attempts() == ""
+
+
+@pytest.mark.long
+def test_training_reaches_out_to_nobody(sealed: Sealed, tmp_path: Path) -> None:
+    pytest.importorskip("accelerate", reason="needs the extra `training`")
+    from tests.training import small
+
+    dataset, model = small.write_dataset(tmp_path / "dataset"), small.write_model(tmp_path / "model")
+    told = small.write_told(tmp_path / "a.yaml", small.told(dataset, model, tmp_path / "run", steps=1))
+    ended = sealed.run("train", "rectify", told)
+    assert ended.returncode == 0, ended.stderr
+    assert sealed.attempts() == ""
+
+
+@pytest.mark.long
+def test_the_page_in_the_browser_listens_on_this_computer_and_reaches_out_to_nobody(sealed: Sealed) -> None:
+    pytest.importorskip("gradio", reason="needs the extra `web`")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "backend", "web", "--port", str(port)]
+    environment = sealed.environment | {"LOOPBACK": "1"}
+    served = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        assert served.stdout
+        said = served.stdout.readline()
+        assert "The page is at http://127.0.0.1:" in said, said + served.stdout.read()
+        for path in ("", "config"):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=60) as answer:
+                assert answer.status == 200 and answer.read()
+        family = [psutil.Process(served.pid), *psutil.Process(served.pid).children(recursive=True)]
+        ends = [end for process in family for end in process.net_connections(kind="inet")]
+        assert ends and {end.laddr.ip for end in ends} <= {"127.0.0.1", "::1"}
+    finally:
+        served.terminate()
+        served.communicate(timeout=60)
     assert sealed.attempts() == ""
 
 

@@ -62,7 +62,7 @@ def run(story: Callable[[], Story], enable: Callable[[], object] = checkout.enab
     bpy.app.timers.register(step, first_interval=1.0, persistent=True)
 
 
-def wait_until(happened: Callable[[], object], seconds: float = 300.0) -> Story:
+def wait_until(happened: Callable[[], object], seconds: float = 900.0) -> Story:
     """Let Blender go on until it has happened."""
     end = time.monotonic() + seconds
     while not happened():

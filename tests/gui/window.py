@@ -1,7 +1,7 @@
 """Run a driver in Blender's real window on a screen that nobody sees.
 
     python tests/gui/window.py DRIVER.py OUT [--blender BLENDER] [--python PYTHON | --zip ZIP]
-                               [--size 1360x800] [--seconds 1200]
+                               [--size 1360x800] [--seconds 3600]
 
 Needs Blender, Xvfb, xdotool and ImageMagick's `import` (Linux). The driver runs inside Blender with the checkout
 enabled as an extension, a fresh configuration, and OUT for its pictures; see driver.py. With --zip the driver
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--python", type=Path, default=PYTHON, help="the backend's")
     parser.add_argument("--zip", type=Path, help="the extension's package, for a driver that installs it")
     parser.add_argument("--size", default="1360x800")
-    parser.add_argument("--seconds", type=float, default=1200, help="the longest that it may take")
+    parser.add_argument("--seconds", type=float, default=3600, help="the longest that it may take")
     options = parser.parse_args(arguments)
     missing = [tool for tool in (*TOOLS, options.blender) if shutil.which(tool) is None]
     if missing:

@@ -20,11 +20,9 @@ from .camera import View
 from .chosen_picture import write_chosen_picture
 from .graphics import why_no_opengl
 from .private_scene import as_drawn, private_scene, view_layer_of
-from .render import refuse_while_rendering, render
+from .render import MIN_SIDE_PIXELS, refuse_while_rendering, render
 from .thumbnail import write_thumbnail
 
-#: Blender renders nothing smaller.
-MIN_SIDE_PIXELS = 4
 _NO_CHARTS: Mapping[int, Chart] = {}
 
 

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from ...errors import UserError
+from ...errors import UserError, first_line
 
 #: Every group norm of the published model splits its channels into as many groups.
 NORM_GROUPS = 32
@@ -191,10 +191,10 @@ def parse_configuration(text: str, *, called: str = "the model configuration") -
         merged = OmegaConf.merge(_published(), OmegaConf.create(text))
         configuration = cast(Configuration, OmegaConf.to_object(merged))
     except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise UserError(
             "configuration-unreadable",
-            f"“{called}” is not a configuration of this model: {reason}",
+            f"“{called}” is not a configuration of this model: {reason}.",
             f"It may name only what {PUBLISHED.name} names.",
         ) from error
     for fault in _faults(configuration):
