@@ -70,6 +70,12 @@ def submit(
     return entry
 
 
+def told_of(job: Job) -> str:
+    """Return in a sentence what was begun with the job."""
+    count = len(job.wanted)
+    return f"Drawing {count} in-between{'' if count == 1 else 's'} in the background."
+
+
 def variations(choice: Choice) -> list[tuple[str, int]]:
     """Return engine and seed of each take beside the first.
 

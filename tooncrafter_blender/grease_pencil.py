@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 import bpy
 import numpy as np
 
+from ..backend.errors import UserError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -37,6 +39,16 @@ _FILLS_BELONG_TO_STROKES = (5, 2, 0)
 def is_grease_pencil(obj: bpy.types.Object | None) -> TypeGuard[bpy.types.Object]:
     """Tell whether `obj` is a Grease Pencil object."""
     return obj is not None and obj.type == "GREASEPENCIL"
+
+
+def checked(obj: bpy.types.Object | None, hint: str) -> bpy.types.Object:
+    """Return `obj`, which is a Grease Pencil object; else raise UserError("no-grease-pencil") with that hint."""
+    if is_grease_pencil(obj):
+        return obj
+    sentence = (
+        "No Grease Pencil object is active." if obj is None else f"“{obj.name}” is not a Grease Pencil object."
+    )
+    raise UserError("no-grease-pencil", sentence, hint)
 
 
 def layers(obj: bpy.types.Object) -> list[bpy.types.GreasePencilLayer]:

@@ -141,12 +141,7 @@ def _choose(
     frames: tuple[int, int] | None,
 ) -> tuple[bpy.types.Object, list[int], list[str], str]:
     """Return the object, two or more key frames, remarks, and which rule chose them."""
-    if not grease_pencil.is_grease_pencil(obj):
-        raise UserError(
-            "no-grease-pencil",
-            "No Grease Pencil object is active." if obj is None else f"“{obj.name}” is not a Grease Pencil object.",
-            "Select the Grease Pencil object whose keys you want to in-between.",
-        )
+    obj = grease_pencil.checked(obj, "Select the Grease Pencil object whose keys you want to in-between.")
     if frames is not None and frames[0] > frames[1]:
         raise UserError(
             "range-reversed",

@@ -44,15 +44,12 @@ class INBETWEEN_OT_generate(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Capture the keys, which shows its progress at the pointer, and queue the job."""
         scene = scene_in(context)
-        with pointer_progress(context) as report:
-            try:
-                entry = generate.generate(scene, context.object, choice_of(scene), report=report)
-            except UserError as error:
-                return refuse(self, error)
-        count = len(entry.job.wanted)
-        self.report({"INFO"}, f"Drawing {count} in-between{'' if count == 1 else 's'} in the background.")
-        watching.redraw()
-        return DONE
+
+        def queue_it(report: generate.Report) -> str:
+            entry = generate.generate(scene, context.object, choice_of(scene), report=report)
+            return generate.told_of(entry.job)
+
+        return capture_and_queue(self, context, queue_it)
 
 
 class OnEntry:
@@ -348,8 +345,25 @@ def refuse(operator: bpy.types.Operator, error: UserError) -> Outcome:
     return REFUSED
 
 
+def capture_and_queue(
+    operator: bpy.types.Operator, context: bpy.types.Context, queue_it: Callable[[generate.Report], str]
+) -> Outcome:
+    """Have keys captured and a job queued, which shows its progress at the pointer, and report how that went.
+
+    queue_it: says in a sentence what was begun, or raises UserError.
+    """
+    with _pointer_progress(context) as report:
+        try:
+            said = queue_it(report)
+        except UserError as error:
+            return refuse(operator, error)
+    operator.report({"INFO"}, said)
+    watching.redraw()
+    return DONE
+
+
 @contextmanager
-def pointer_progress(context: bpy.types.Context) -> Iterator[generate.Report]:
+def _pointer_progress(context: bpy.types.Context) -> Iterator[generate.Report]:
     """Count from 0 to 100 at the mouse pointer."""
     manager = context.window_manager
     assert manager

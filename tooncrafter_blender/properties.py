@@ -11,7 +11,6 @@ from bpy.props import (
     EnumProperty,
     FloatProperty,
     IntProperty,
-    PointerProperty,
     StringProperty,
 )
 
@@ -20,6 +19,7 @@ from ..backend.engines import ENGINES
 from . import preferences, results
 from .capture import CaptureSettings
 from .preferences import ENGINE_CHOICES
+from .registering import on_every_scene
 
 _EASINGS = (
     (Easing.LINEAR, "Even", "All drawings are equally far apart"),
@@ -382,13 +382,11 @@ def choice_of(scene: bpy.types.Scene) -> Choice:
     )
 
 
-def register() -> None:
-    """Give every scene its settings."""
-    bpy.utils.register_class(InbetweenSettings)
-    bpy.types.Scene.inbetween = PointerProperty(type=InbetweenSettings)  # type: ignore[attr-defined]
+def range_of(scene: bpy.types.Scene) -> tuple[int, int]:
+    """Return the first and last frame that are looked at: of the preview range, if it is on, else of the scene."""
+    if scene.use_preview_range:
+        return scene.frame_preview_start, scene.frame_preview_end
+    return scene.frame_start, scene.frame_end
 
 
-def unregister() -> None:
-    """Take the settings away; what files hold of them stays there."""
-    del bpy.types.Scene.inbetween  # type: ignore[attr-defined]
-    bpy.utils.unregister_class(InbetweenSettings)
+register, unregister = on_every_scene("inbetween", InbetweenSettings)

@@ -11,6 +11,7 @@ from bpy.app.handlers import persistent
 
 from ..backend.errors import UserError
 from . import grease_pencil
+from .properties import range_of
 
 Answer = TypeVar("Answer")
 
@@ -69,11 +70,16 @@ def state_of_drawings(obj: bpy.types.Object | None, scene: bpy.types.Scene) -> H
     """Return a value that changes with the object, its layers and keys, and the range that is looked at."""
     if not grease_pencil.is_grease_pencil(obj):
         return (obj.name if obj else None,)
-    ends = scene.frame_start, scene.frame_end
-    preview = scene.use_preview_range and (scene.frame_preview_start, scene.frame_preview_end)
     layers: Any = obj.data.layers  # type: ignore[union-attr]
     active = layers.active.name if layers.active else ""
-    return obj.session_uid, obj.name, scene.session_uid, ends, preview, active, tuple(map(_state_of_layer, layers))
+    return (
+        obj.session_uid,
+        obj.name,
+        scene.session_uid,
+        range_of(scene),
+        active,
+        tuple(map(_state_of_layer, layers)),
+    )
 
 
 def _state_of_layer(layer: bpy.types.GreasePencilLayer) -> Hashable:

@@ -1,19 +1,8 @@
 """Animatics: the panels of a storyboard, drawn with Grease Pencil or strips of the sequencer, in-betweened."""
 
-from __future__ import annotations
-
+from ..registering import in_order
 from . import operators, panel, settings
 
-_MODULES = (settings, operators, panel)
+__all__ = ["register", "unregister"]
 
-
-def register() -> None:
-    """Add settings, buttons and panels."""
-    for module in _MODULES:
-        module.register()
-
-
-def unregister() -> None:
-    """Take them away, in the opposite order."""
-    for module in reversed(_MODULES):
-        module.unregister()
+register, unregister = in_order(settings, operators, panel)

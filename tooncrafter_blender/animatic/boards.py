@@ -12,6 +12,7 @@ import bpy
 from ...backend.animatic.board import Panel, Shot
 from ...backend.errors import UserError
 from .. import grease_pencil
+from ..properties import range_of
 from ..remembered import Remembered, state_of_drawings
 from ..results import artists_layers
 from ..sequencer import strips as material
@@ -44,17 +45,8 @@ def drawn_board(obj: bpy.types.Object | None, scene: bpy.types.Scene, key_name: 
     locked layers, guides and results say nothing. key_name: number of a panel from 1 -> its picture.
     Raises UserError: "no-grease-pencil", "no-panels".
     """
-    if not grease_pencil.is_grease_pencil(obj):
-        raise UserError(
-            "no-grease-pencil",
-            "No Grease Pencil object is active." if obj is None else f"“{obj.name}” is not a Grease Pencil object.",
-            "Select the Grease Pencil object that holds the panels of your storyboard.",
-        )
-    first, last = (
-        (scene.frame_preview_start, scene.frame_preview_end)
-        if scene.use_preview_range
-        else (scene.frame_start, scene.frame_end)
-    )
+    obj = grease_pencil.checked(obj, "Select the Grease Pencil object that holds the panels of your storyboard.")
+    first, last = range_of(scene)
     layers = [
         layer
         for layer in artists_layers(obj)

@@ -6,7 +6,8 @@ import bpy
 
 from ...backend.errors import UserError
 from .. import watching
-from ..operators import DONE, Outcome, nothing_refuses, pointer_progress, refuse
+from ..generate import Report, told_of
+from ..operators import DONE, Outcome, capture_and_queue, nothing_refuses, refuse
 from ..properties import choice_of, scene_in
 from ..sequencer import strips
 from ..sequencer.reading import key_name
@@ -30,15 +31,11 @@ each shot in the sequencer; your keys stay as they are"""
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Capture the panels, which shows its progress at the pointer, and queue the job."""
         scene = scene_in(context)
-        with pointer_progress(context) as report:
-            try:
-                entry = animate_drawings(scene, context.object, choice_of(scene), report=report)
-            except UserError as error:
-                return refuse(self, error)
-        count = len(entry.job.wanted)
-        self.report({"INFO"}, f"Drawing {count} in-between{'' if count == 1 else 's'} in the background.")
-        watching.redraw()
-        return DONE
+
+        def queue_it(report: Report) -> str:
+            return told_of(animate_drawings(scene, context.object, choice_of(scene), report=report).job)
+
+        return capture_and_queue(self, context, queue_it)
 
 
 class INBETWEEN_OT_strip_animatic(bpy.types.Operator):

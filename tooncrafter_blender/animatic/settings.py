@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import bpy
-from bpy.props import IntProperty, PointerProperty
+from bpy.props import IntProperty
 
 from ...backend.animatic.board import Timing
 from ..properties import Choice
+from ..registering import on_every_scene
 
 
 class AnimaticSettings(bpy.types.PropertyGroup):
@@ -38,13 +39,4 @@ def timing_of(scene: bpy.types.Scene, choice: Choice) -> Timing:
     return Timing(animatic_settings_of(scene).move, choice.exposure, choice.easing)
 
 
-def register() -> None:
-    """Give every scene its settings."""
-    bpy.utils.register_class(AnimaticSettings)
-    bpy.types.Scene.inbetween_animatic = PointerProperty(type=AnimaticSettings)  # type: ignore[attr-defined]
-
-
-def unregister() -> None:
-    """Take the settings away; what files hold of them stays there."""
-    del bpy.types.Scene.inbetween_animatic  # type: ignore[attr-defined]
-    bpy.utils.unregister_class(AnimaticSettings)
+register, unregister = on_every_scene("inbetween_animatic", AnimaticSettings)

@@ -1,19 +1,8 @@
 """Line drawings of a Grease Pencil layer, coloured as one or a few of them are coloured already."""
 
-from __future__ import annotations
-
+from ..registering import in_order
 from . import operators, panel, settings
 
-_MODULES = (settings, operators, panel)
+__all__ = ["register", "unregister"]
 
-
-def register() -> None:
-    """Add settings, button and panel."""
-    for module in _MODULES:
-        module.register()
-
-
-def unregister() -> None:
-    """Take them away, in the opposite order."""
-    for module in reversed(_MODULES):
-        module.unregister()
+register, unregister = in_order(settings, operators, panel)

@@ -17,7 +17,10 @@ import bpy
 from ...backend.errors import UserError
 from .. import grease_pencil
 from ..capture import refuse_what_is_no_picture
+from ..properties import range_of
 from ..results import artists_layers, has_fills
+
+_SELECT = "Select the Grease Pencil object whose line drawings you want to colour."
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def find_drawings(obj: bpy.types.Object | None, scene: bpy.types.Scene, lines: s
     lines: name of the layer; "" takes the active one. Raises UserError: "no-grease-pencil", "no-lines",
     "no-colours", "nothing-to-colour".
     """
-    obj = _grease_pencil_object(obj)
+    obj = grease_pencil.checked(obj, _SELECT)
     layer = _layer(obj, lines)
     drawn, last = _drawn(scene, layer)
     references = _references(obj, layer, drawn)
@@ -70,7 +73,7 @@ def find_drawings_for_picture(
 
     Otherwise as `find_drawings`. Raises UserError also for "no-picture" and a picture that cannot be read.
     """
-    obj = _grease_pencil_object(obj)
+    obj = grease_pencil.checked(obj, _SELECT)
     layer = _layer(obj, lines)
     drawn, last = _drawn(scene, layer)
     if picture is None:
@@ -100,26 +103,12 @@ def _found(
     return LineDrawings(obj, layer, wanted, max(drawn[-1], last) + 1, references, picture, blank)
 
 
-def _grease_pencil_object(obj: bpy.types.Object | None) -> bpy.types.Object:
-    if grease_pencil.is_grease_pencil(obj):
-        return obj
-    raise UserError(
-        "no-grease-pencil",
-        "No Grease Pencil object is active." if obj is None else f"“{obj.name}” is not a Grease Pencil object.",
-        "Select the Grease Pencil object whose line drawings you want to colour.",
-    )
-
-
 def _drawn(scene: bpy.types.Scene, layer: bpy.types.GreasePencilLayer) -> tuple[list[int], int]:
     """Return the frames of the line drawings, ascending, and the last frame that is looked at.
 
     The first has strokes; a key without any further on ends the drawing before it.
     """
-    first, last = (
-        (scene.frame_preview_start, scene.frame_preview_end)
-        if scene.use_preview_range
-        else (scene.frame_start, scene.frame_end)
-    )
+    first, last = range_of(scene)
     drawn = sorted(key.frame_number for key in layer.frames if first <= key.frame_number <= last)
     while drawn and _is_blank(layer, drawn[0]):
         drawn = drawn[1:]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from ...backend.errors import UserError
-from .. import watching
-from ..operators import DONE, Outcome, nothing_refuses, pointer_progress, refuse
+from ..generate import Report
+from ..operators import Outcome, capture_and_queue, nothing_refuses
 from ..properties import choice_of, scene_in
 from .chosen import chosen_drawings, told_of_chosen
 from .colour import colour
@@ -30,16 +29,13 @@ class INBETWEEN_OT_colour(bpy.types.Operator):
         """Capture lines and references, which shows its progress at the pointer, and queue the job."""
         scene = scene_in(context)
         show_as = colouring_settings_of(scene).show_as
-        with pointer_progress(context) as report:
-            try:
-                drawings = chosen_drawings(context.object, scene)
-                colour(scene, drawings, choice_of(scene), show_as=show_as, report=report)
-            except UserError as error:
-                return refuse(self, error)
-        count = drawings.count
-        self.report({"INFO"}, f"Colouring {count} drawing{'' if count == 1 else 's'} in the background.")
-        watching.redraw()
-        return DONE
+
+        def queue_it(report: Report) -> str:
+            drawings = chosen_drawings(context.object, scene)
+            colour(scene, drawings, choice_of(scene), show_as=show_as, report=report)
+            return f"Colouring {drawings.count} drawing{'' if drawings.count == 1 else 's'} in the background."
+
+        return capture_and_queue(self, context, queue_it)
 
 
 register, unregister = bpy.utils.register_classes_factory((INBETWEEN_OT_colour,))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 import bpy
 from bpy.props import EnumProperty, PointerProperty, StringProperty
 
+from ..registering import on_every_scene
+
 _WAYS = (
     ("strokes", "Fills", "A new layer of your object with the colours as fills, under your own lines"),
     ("reference", "Reference", "A picture behind your drawing in the camera's view"),
@@ -53,13 +55,4 @@ def colouring_settings_of(scene: bpy.types.Scene) -> ColouringSettings:
     return cast(ColouringSettings, scene.inbetween_colouring)  # type: ignore[attr-defined]
 
 
-def register() -> None:
-    """Give every scene its settings."""
-    bpy.utils.register_class(ColouringSettings)
-    bpy.types.Scene.inbetween_colouring = PointerProperty(type=ColouringSettings)  # type: ignore[attr-defined]
-
-
-def unregister() -> None:
-    """Take the settings away; what files hold of them stays there."""
-    del bpy.types.Scene.inbetween_colouring  # type: ignore[attr-defined]
-    bpy.utils.unregister_class(ColouringSettings)
+register, unregister = on_every_scene("inbetween_colouring", ColouringSettings)

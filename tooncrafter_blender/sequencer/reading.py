@@ -23,7 +23,7 @@ from ...backend.contract.job import (
 )
 from .. import environment, job_folders, preferences
 from ..capture import write_end_thumbnails
-from ..generate import Captured, submit, variations
+from ..generate import Captured, submit, told_of, variations
 from ..home import home_of, source_of
 from ..jobs import Entry
 from ..properties import Choice
@@ -119,5 +119,4 @@ class Reading(background.Undertaking):
         self.errand.notes += self.remarks
         captured = Captured(self.folder, job, tuple(self.errand.notes))
         self.entry = submit(captured, self._home, "strip", python, others)
-        count = len(job.wanted)
-        return f"Drawing {count} in-between{'' if count == 1 else 's'} in the background."
+        return told_of(job)

@@ -6,9 +6,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from ...backend.contract.frame_rates import parse_rate
+from ..registering import on_every_scene
 
 _OWN = "own"
 _RATES = (
@@ -82,13 +83,4 @@ def rate_of(scene: bpy.types.Scene) -> Fraction:
     return Fraction(scene.render.fps) / Fraction(scene.render.fps_base).limit_denominator(1001)
 
 
-def register() -> None:
-    """Give every scene its settings."""
-    bpy.utils.register_class(SequencerSettings)
-    bpy.types.Scene.inbetween_sequencer = PointerProperty(type=SequencerSettings)  # type: ignore[attr-defined]
-
-
-def unregister() -> None:
-    """Take the settings away; what files hold of them stays there."""
-    del bpy.types.Scene.inbetween_sequencer  # type: ignore[attr-defined]
-    bpy.utils.unregister_class(SequencerSettings)
+register, unregister = on_every_scene("inbetween_sequencer", SequencerSettings)
