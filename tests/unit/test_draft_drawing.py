@@ -53,6 +53,23 @@ def test_a_face_keeps_no_trace_of_where_its_features_were() -> None:
     assert (np.abs(cheek - SKIN) < 8).all()
 
 
+def singer(look: float, open_mouth: float) -> np.ndarray:
+    """A head before a coat, whose mouth opens beyond its chin."""
+    coat: Points = [((160, 200), (70, 60), (70, 150, 90, 255))]
+    head: Points = [((160, 90), (62, 60), SKIN)]
+    eyes: Points = [((160 + look + side, 70), (9, 12), EYE) for side in (-24, 24)]
+    mouth: Points = [((160 + look, 128), (15, 3 + 30 * open_mouth), (190, 60, 70, 255))]
+    return drawn([*coat, *head, *eyes, *mouth])
+
+
+def test_a_mouth_that_opens_beyond_the_chin_leaves_no_skin_on_the_coat() -> None:
+    whole = find_between(singer(-9, 0.05), singer(9, 1.0))
+    for time in (0.25, 0.5):
+        below_the_chin = whole.draw(time)[155:200, 100:220].astype(int)
+        skin = (np.abs(below_the_chin - SKIN) < 40).all(axis=-1)
+        assert skin.sum() < 12, f"at {time}"
+
+
 def test_what_lands_squashed_keeps_its_shape_until_it_lands() -> None:
     start = drawn([((120, 60), (40, 40), SKIN), ((105, 45), (8, 6), EYE)])
     end = drawn([((160, 190), (56, 28), SKIN), ((139, 179), (11, 4), EYE)])
@@ -80,6 +97,27 @@ def test_a_thin_line_keeps_its_ink_half_a_pixel_further() -> None:
     start, end = (drawn([((x, 120), (70, 40), SKIN), ((x - 20, 110), (9, 9), EYE)], line=1.25) for x in (120, 141))
     middle = find_between(start, end).draw(0.5)
     assert ink_in(middle) > 0.95 * ink_in(start)
+
+
+def window(x: float, y: float, size: float) -> np.ndarray:
+    """A flat square with a pane, outlined as thickly as it is large, anti-aliased, premultiplied."""
+    large = np.zeros((240 * 4, 320 * 4, 4), np.uint8)
+    for half, colour in ((50, SKIN), (24, EYE)):
+        low, high = ((round(4 * (x + way * half * size)), round(4 * (y + way * half * size))) for way in (-1, 1))
+        cv2.rectangle(large, low, high, colour, -1)
+        cv2.rectangle(large, low, high, INK, round(4 * 1.5 * size))
+    return cv2.resize(large, (320, 240), interpolation=cv2.INTER_AREA)
+
+
+def test_thin_lines_that_grow_are_in_full_ink_all_the_way() -> None:
+    """Where both drawings of a line are averaged, it is drawn as dark as the artist drew it."""
+    whole = find_between(window(120.3, 110.2, 1.0), window(170.8, 120.6, 1.6))
+    nearly = 25
+    for time in (0.25, 0.5, 0.75):
+        picture = whole.draw(time)
+        inked = (picture[..., :3].astype(int) <= np.array(INK[:3]) + nearly).all(axis=-1) & (picture[..., 3] > 200)
+        sides = 4 * (2 * 50 + 2 * 24) * 1.6**time
+        assert inked.sum() > 1.25 * sides, f"at {time} some line is grey"
 
 
 def test_figures_that_pass_each_other_keep_their_outlines_before_a_backdrop() -> None:

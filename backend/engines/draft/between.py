@@ -18,6 +18,7 @@ from .layers import LayeredMotion
 from .paths import Paths
 from .self_check import COMES_APART
 from .solving import solve
+from .thin_lines import Ink, ink_of
 from .view import Mask, Source
 
 #: Motion is found on pictures whose long side is at most this.
@@ -44,6 +45,7 @@ class Between:
     method: "hold" (they are equal), "cross-fade" (nothing to follow), "regions" or "flow".
     box: rows and columns outside which both pictures are the same at all times.
     disagreement: how much the keys, brought to the same moment, differ from each other (0..1); see `self_check`.
+    ink: what the lines of flat art are drawn with; None for what is painted.
     """
 
     start: Premultiplied
@@ -56,6 +58,7 @@ class Between:
     specks: Specks | None
     arc: Arc | Course = STRAIGHT
     disagreement: float = 0.0
+    ink: Ink | None = None
 
     @property
     def comes_apart(self) -> bool:
@@ -76,7 +79,7 @@ class Between:
                 self.motions[0].view(self.sources[0], time, offset, band),
                 self.motions[1].view(self.sources[1], 1 - time, offset, band),
             )
-            made = compose(views, time, opaque=self.opaque, scale=self._scale())
+            made = compose(views, time, opaque=self.opaque, scale=self._scale(), ink=self.ink)
             drawn[inner] = made[inner.start - band.start : inner.stop - band.start]
         if self.specks is not None:
             drawn[:] = without_crumbs(drawn, self.specks)
@@ -124,10 +127,11 @@ def find_between(
     size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
     sized = replace(motions[0], size=size), replace(motions[1], size=size)
     specks = None if opaque else count_specks(start, end, rigid=method == "regions")
+    ink = ink_of(start, end) if method == "regions" else None
     sources = tuple(
         motion.source(np.ascontiguousarray(key[box])) for motion, key in zip(sized, (start, end), strict=True)
     )
-    return Between(start, end, method, box, sized, sources, opaque, specks, arc, disagreement)
+    return Between(start, end, method, box, sized, sources, opaque, specks, arc, disagreement, ink)
 
 
 def _bands(height: int, width: int, halo: int) -> Iterator[tuple[slice, slice]]:

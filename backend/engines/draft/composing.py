@@ -9,10 +9,17 @@ import cv2
 import numpy as np
 
 from .colour import Gray, Premultiplied
-from .view import Map, Mask, View, nearest_true
+from .thin_lines import Ink, limits, no_darker, sharpened
+from .view import LEAST_CONFIDENCE, Map, Mask, View, nearest_true
 
 #: Colour differences (of 255) up to the first number are averaged, from the second number on chosen.
 AGREE, DISAGREE = 14.0, 36.0
+#: Differences are looked at as means over this many working pixels: a thin line that lies a little off is no other
+#: drawing, and choosing one of both would make it come and go.
+_DIFFERENCE_PIXELS = 7
+#: How much of the softness of a mean is made good.
+_CRISPNESS = 0.3
+_CRISPEN_ROOM = 6
 #: How much a better match counts against being nearer in time.
 CONFIDENCE_WEIGHT = 0.8
 #: A key that shows nothing at a place counts this much less than if it were nearer in time by as much.
@@ -23,10 +30,12 @@ _FILL_ROOM = 24
 _LINE_PIXELS = 7
 
 
-def compose(views: tuple[View, View], time: float, *, opaque: bool, scale: float = 1.0) -> Premultiplied:
+def compose(
+    views: tuple[View, View], time: float, *, opaque: bool, scale: float = 1.0, ink: Ink | None = None
+) -> Premultiplied:
     """Return the frame at `time` from the start key's and the end key's views.
 
-    scale: frame pixels per working pixel.
+    scale: frame pixels per working pixel. ink: what the lines of both keys are drawn with; None if they have none.
     """
     from_a, from_b = views
     if opaque:
@@ -37,13 +46,31 @@ def compose(views: tuple[View, View], time: float, *, opaque: bool, scale: float
     both = from_a.seen & from_b.seen
     if opaque:
         trust = np.where(both, trust, from_a.seen.astype(np.float32) - from_b.seen)
-    difference = cv2.blur(_largest_channel(cv2.absdiff(a, b)), (3, 3))
+    window = int(_DIFFERENCE_PIXELS * scale) | 1
+    difference = cv2.blur(_largest_channel(cv2.absdiff(a, b)), (window, window))
     share = np.clip(1 - (np.arange(256, dtype=np.float32) - AGREE) / (DISAGREE - AGREE), 0, 1)
     chosen = (trust > 0).astype(np.float32)
     weight = chosen + cv2.LUT(difference, share) * (np.float32(1 - time) - chosen)
     if opaque:
         np.copyto(weight, chosen, where=~both)
-    return cv2.blendLinear(a, b, weight, 1 - weight)
+    mean = cv2.blendLinear(a, b, weight, 1 - weight)
+    if ink is not None:
+        _crispen(mean, (a != b).any(axis=-1) & (weight > 0) & (weight < 1), ink)
+    return mean
+
+
+def _crispen(pixels: Premultiplied, softened: Mask, ink: Ink) -> None:
+    """Sharpen, in place, what was averaged: two drawings never lie exactly on each other."""
+    x, y, width, height = cv2.boundingRect(softened.astype(np.uint8))
+    if not width:
+        return
+    box = np.s_[max(y - _CRISPEN_ROOM, 0) : y + height + _CRISPEN_ROOM,
+                max(x - _CRISPEN_ROOM, 0) : x + width + _CRISPEN_ROOM]  # fmt: skip
+    square = np.ones((3, 3), np.uint8)
+    low, high = limits(pixels[box], ink)
+    crisp = cv2.max(sharpened(pixels[box], _CRISPNESS), cv2.erode(low, square))
+    crisp = no_darker(cv2.min(crisp, cv2.dilate(high, square)), pixels[box], ink)
+    np.copyto(pixels[box], crisp, where=softened[box][..., None])
 
 
 def _largest_channel(pixels: Premultiplied) -> Gray:
@@ -61,6 +88,7 @@ def _trust(a: View, b: View, time: float, opaque: bool, scale: float) -> Map:
             worth = np.where(other.hidden, np.float32(-1), np.float32(near - _EMPTY_SAYS_LESS))
         np.add(own.confidence * np.float32(CONFIDENCE_WEIGHT), np.float32(near - CONFIDENCE_WEIGHT / 2), out=worth,
                where=own.seen)  # fmt: skip
+        np.subtract(worth, 1, out=worth, where=own.seen & (own.confidence < LEAST_CONFIDENCE / 2))
         trust.append(worth)
     window = max(3, int(5 * scale) | 1)
     return cv2.blur(cv2.subtract(trust[0], trust[1]), (window, window))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .colour import LIVE_ALPHA, Gray, Premultiplied
 from .features import WORST_COST, Features, flow_channel, match_cost
-from .view import NO_OFFSET, Map, Mask, Origins, Plane, Source, View, nearest_true, pixel_grid
+from .view import LEAST_CONFIDENCE, NO_OFFSET, Map, Mask, Origins, Plane, Source, View, nearest_true, pixel_grid
 
 #: OpenCV's search reads beyond pictures that are wide and lower than this (pixels).
 _LEAST_SIDE = 32
@@ -64,7 +64,7 @@ class FlowMotion:
     ) -> FlowMotion:
         """Return the motion of `key` (features `a`) towards the key `other` (features `b`)."""
         cost = match_cost(a, follow(b, flow), 5)
-        confidence = np.clip(1 - cost / WORST_COST, 0, 1).astype(np.float32)
+        confidence = np.clip(1 - cost / WORST_COST, LEAST_CONFIDENCE, 1).astype(np.float32)
         live = np.ones(confidence.shape, np.bool_) if opaque else key[..., 3] > LIVE_ALPHA
         sources = np.flatnonzero(live)
         order = np.argsort(confidence.ravel()[sources], kind="stable")

@@ -31,10 +31,12 @@ from .self_check import (
     opaque_disagreement,
     transparent_disagreement,
 )
-from .view import Map, Mask
+from .view import LEAST_CONFIDENCE, Map, Mask
 
 #: The rim of the backdrop beside something that moves is a mixture of both; it counts as such above this cost.
 _RIM_COST = 6.0
+#: What lies behind a feature is guessed as far as its rim reaches (a window, in pixels).
+_RIM_AROUND = 5
 
 
 def solve_regions(
@@ -88,13 +90,13 @@ def solve_regions(
     solved = []
     for index, key in enumerate((a, b)):
         cost, hidden = matches[index]
-        confidence = np.clip(1 - cost / WORST_COST * 1.5, 0, 1).astype(np.float32)
+        confidence = np.clip(1 - cost / WORST_COST * 1.5, LEAST_CONFIDENCE, 1).astype(np.float32)
         label = labels[index].motion.copy()
         drawn_anew = [(feature.start, feature.end)[index] for feature in redrawn]
         behind = np.zeros(label.shape, np.bool_)
         for feature, pixels in zip(redrawn, drawn_anew, strict=True):
             label[pixels], hidden[pixels] = feature.host, True
-            confidence[pixels] = 0.5 + (0.5 - index) * feature.richer
+            confidence[pixels] = max(0.5 + (0.5 - index) * feature.richer, LEAST_CONFIDENCE)
             behind |= found[index].cores == feature.host_regions[index]
         if opaque:
             still = label == backdrop
@@ -104,11 +106,15 @@ def solve_regions(
         else:
             soft = key[..., 3] < 128
         own = dict(zip(numbers, drawn_anew, strict=True))
+        veil = np.any(drawn_anew, axis=0) if drawn_anew else np.zeros(label.shape, np.bool_)
+        around_features = cv2.dilate(veil.astype(np.uint8), np.ones((_RIM_AROUND, _RIM_AROUND), np.uint8)) > 0
+        behind_features = np.where(around_features, np.float32(0), confidence)
         cut = []
         for number in order:
-            part = own[number] if number in numbers else np.asarray(label == number)
-            cut.append(cut_layer(number, part, soft, confidence, hidden, from_plate=number not in numbers))
-        veil = np.any(drawn_anew, axis=0) if drawn_anew else np.zeros(label.shape, np.bool_)
+            if number in numbers:
+                cut.append(cut_layer(number, own[number], soft, confidence, hidden, from_plate=False))
+            else:
+                cut.append(cut_layer(number, label == number, soft, behind_features, hidden, from_plate=True))
         layers = [layer for layer in cut if layer is not None]
         solved.append(LayeredMotion(layers, paths, index == 0, veil, behind, backdrop, size))
     return (solved[0], solved[1]), slipping(paths, labels[0].motion)

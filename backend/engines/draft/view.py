@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .affine import IDENTITY, Affine
 from .colour import Premultiplied
+from .thin_lines import ink_of, limits, sharpened
 
 #: (height, width) float32.
 Map = NDArray[Any]
@@ -21,9 +22,10 @@ Mask = NDArray[Any]
 
 @dataclass(frozen=True)
 class Plane:
-    """Pixels to resample, and the least and greatest of each and its neighbours to the right and below.
+    """Pixels to resample.
 
-    crisp: the same pixels with their edges raised by as much as resampling will soften them.
+    crisp: the same pixels with their edges raised by as much as resampling will soften them. low, high: how far
+    each and its neighbours to the right and below may go, see `thin_lines`.
     """
 
     pixels: Premultiplied
@@ -36,16 +38,16 @@ class Plane:
         """Return pixels ready to be resampled."""
         square = np.ones((2, 2), np.uint8)
         low, high = (
-            find(pixels, square, anchor=(0, 0), borderType=cv2.BORDER_REPLICATE) for find in (cv2.erode, cv2.dilate)
+            find(limit, square, anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)
+            for find, limit in zip((cv2.erode, cv2.dilate), limits(pixels, ink_of(pixels)), strict=True)
         )
-        soft = cv2.GaussianBlur(pixels, (3, 3), _SOFTENING)
-        return Plane(pixels, cv2.addWeighted(pixels, 1 + _CRISPNESS, soft, -_CRISPNESS, 0), low, high)
+        return Plane(pixels, sharpened(pixels, _CRISPNESS), low, high)
 
     def moved(self, back: Affine, rows: slice, columns: slice) -> Premultiplied:
         """Return those rows and columns of the plane moved by an affine map, whose inverse is `back`.
 
-        Sharp (cubic), but never beyond the four pixels around: flat colours stay flat beside a line. What stands
-        still is not resampled.
+        Sharp (cubic), but never beyond the limits of the four pixels around: flat colours stay flat beside a line.
+        What stands still is not resampled.
         """
         if np.abs(back - IDENTITY).max() < _STILL:
             return np.ascontiguousarray(self.pixels[rows, columns])
@@ -80,9 +82,9 @@ class View:
     """One key seen at one moment, in a band of the frame; all arrays (height, width).
 
     picture: premultiplied (height, width, 4). seen: whether anything of the key lies there. confidence: how well it
-    matches the other key, 0..1. hidden: what the other key has drawn over, or has lost at its border, so that it
-    cannot say it is not there. backdrop: what belongs to the backdrop; None for a transparent picture, which has
-    none.
+    matches the other key, LEAST_CONFIDENCE..1; below, it is only a guess what lies there. hidden: what the other
+    key has drawn over, or has lost at its border, so that it cannot say it is not there. backdrop: what belongs to
+    the backdrop; None for a transparent picture, which has none.
     """
 
     picture: Premultiplied
@@ -105,12 +107,13 @@ class Origins:
     seen: Mask
 
 
+#: What a key really shows is believed at least this much.
+LEAST_CONFIDENCE = 0.02
+
 #: A map this close to standing still moves no pixel.
 _STILL = 1e-9
-#: How wide (sigma in pixels) resampling softens a line, and how much of that is made good beforehand: a line of one
-#: pixel and a half keeps its ink.
-_SOFTENING = 0.8
-_CRISPNESS = 0.4
+#: How much of what resampling will soften is made good beforehand: a line of one pixel and a half keeps its ink.
+_CRISPNESS = 0.3
 
 #: No bend of the path.
 NO_OFFSET = (0.0, 0.0)
