@@ -189,6 +189,7 @@ def test_a_picture_colours_every_drawing_whichever_of_them_it_shows(
     images = len(bpy.data.images)
     entry = coloured(scene, obj, picture=image)
     assert len(bpy.data.images) == images and tuple(image.size) == size
+    assert any("640 × 480" in remark for remark in entry.remarks) == (size == (640, 480))
     layer = obj.data.layers["Colours 1–8"]
     assert {key.frame_number: len(key.drawing.strokes) for key in layer.frames} == dict.fromkeys(FRAMES, 2)
     for number, frame in enumerate(FRAMES):

@@ -1,6 +1,6 @@
 """Keys as the artist sees them become pictures, guide strokes line drawings, and both together a job folder."""
 
-from .chosen_picture import refuse_what_is_no_picture
+from .chosen_picture import margins_of, refuse_what_is_no_picture
 from .folder import (
     CaptureSettings,
     picture_size,
@@ -14,6 +14,7 @@ from .folder import (
 
 __all__ = [
     "CaptureSettings",
+    "margins_of",
     "picture_size",
     "refuse_what_is_no_picture",
     "write_board",

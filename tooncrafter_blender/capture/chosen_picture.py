@@ -55,6 +55,18 @@ def write_chosen_picture(image: bpy.types.Image, size: tuple[int, int], path: Pa
     png.write(path, np.rint(np.clip(sheet, 0, 1) * 255).astype(np.uint8))
 
 
+def margins_of(image: bpy.types.Image, size: tuple[int, int]) -> str:
+    """Say that the image gets margins in pictures of `size` = (width, height); "" if it does not."""
+    width, height = cast(Sequence[int], image.size)
+    scale = min(size[0] / width, size[1] / height)
+    if abs(width * scale - size[0]) < 1 and abs(height * scale - size[1]) < 1:
+        return ""
+    return (
+        f"“{image.name}” is {width} × {height} pixels; it was fitted into {size[0]} × {size[1]}, which the camera "
+        "sees, with margins."
+    )
+
+
 def _premultiplied(image: bpy.types.Image) -> NDArray[np.float32]:
     """Return (height, width, 4) in 0..1, the top row first: sRGB-encoded, premultiplied."""
     width, height = cast(Sequence[int], image.size)

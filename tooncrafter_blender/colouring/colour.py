@@ -59,7 +59,9 @@ def colour(
     except BaseException:
         job_folders.discard(folder)
         raise
-    return generate.submit(generate.Captured(folder, job), home_of(scene, obj), show_as, python)
+    margins = capture.margins_of(drawings.picture, (canvas.width, canvas.height)) if drawings.picture else ""
+    remarks = (margins,) if margins else ()
+    return generate.submit(generate.Captured(folder, job, remarks), home_of(scene, obj), show_as, python)
 
 
 @contextmanager
