@@ -47,9 +47,12 @@ _FAR_FRAMES = 240
 class Film:
     """A film that can be read from its beginning as often as wanted, one frame in memory at a time.
 
-    size: (width, height) in pixels. rate: frames per second. count: number of frames, 0 while not known.
+    size: (width, height) in pixels, the way up that it is shown. rate: frames per second. count: number of frames,
+    0 while not known.
     sound: whether it has any. stamp: changes when the file or the folder does. first: how many frames of a movie
     are left out at its beginning. last: the number, from 0, of the last frame that is taken; None: the movie's own.
+    turns: quarter turns to the left by which players turn a movie's pictures. aspect: a pixel's width
+    by its height.
     """
 
     path: Path
@@ -61,6 +64,8 @@ class Film:
     pictures: tuple[Path, ...] = ()
     first: int = 0
     last: int | None = None
+    turns: int = 0
+    aspect: Fraction = Fraction(1)
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
         """Yield every frame, (height, width, 4) uint8 straight RGBA, at an even rate.
@@ -166,11 +171,22 @@ def _open_movie(path: Path, rate: Fraction | None, frames: tuple[int, int] | Non
                 f"The movie “{path}” is {size[0]} × {size[1]} pixels, more than can be drawn.",
                 "Make it smaller.",
             )
+        aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
+        turns = _quarter_turns(container, stream)
+        if turns % 2:
+            size, aspect = size[::-1], 1 / aspect
         count = int(stream.frames or 0)
         first, last = (frames[0] - 1, frames[1] - 1) if frames else (0, None)
         if last is not None:
             count = max(0, min(last + 1, count or last + 1) - first)
-        return Film(path, size, stated, count, bool(container.streams.audio), stamp, first=first, last=last)
+        sound = bool(container.streams.audio)
+        return Film(path, size, stated, count, sound, stamp, (), first, last, turns, aspect)
+
+
+def _quarter_turns(container: InputContainer, stream: VideoStream) -> int:
+    """Return by how many quarter turns to the left players turn the pictures: telephones film on their side."""
+    frame = next(_decoded(container, stream), None)
+    return 0 if frame is None else round(frame.rotation / 90) % 4
 
 
 def _opened(path: Path) -> InputContainer:
@@ -297,9 +313,9 @@ def _pixels(frame: Any, film: Film) -> NDArray[np.uint8]:
 
     unsaid = int(frame.colorspace) == _UNSAID_MATRIX
     matrix = (Colorspace.ITU709 if frame.height >= _HD_ROWS else Colorspace.ITU601) if unsaid else None
-    width, height = film.size
+    width, height = film.size[::-1] if film.turns % 2 else film.size
     try:
         converted = frame.reformat(width=width, height=height, format="rgba", src_colorspace=matrix)
     except (av.FFmpegError, ValueError) as error:
         raise _unreadable(film.path, f"its pictures are of a kind that cannot be converted ({error})") from error
-    return np.ascontiguousarray(converted.to_ndarray(), np.uint8)
+    return np.ascontiguousarray(np.rot90(converted.to_ndarray(), film.turns), np.uint8)

@@ -58,12 +58,13 @@ def write_movie(
     size: tuple[int, int],
     sound: Sound | None = None,
     desk: Path | None = None,
+    aspect: Fraction = Fraction(1),
 ) -> None:
     """Write frames of one size, (height, width, 3) uint8 RGB, as H.264, in .webm as VP9.
 
     The file appears under its name when it is whole. size: (width, height). desk: a folder on the same disk where
-    it grows meanwhile, so that whoever clears that away clears away what a kill has left. Raises OSError when the
-    disk refuses, UserError("video-format") for a name with another ending.
+    it grows meanwhile, so that whoever clears that away clears away what a kill has left. aspect: a pixel's width
+    by its height. Raises OSError when the disk refuses, UserError("video-format") for a name with another ending.
     """
     import av
 
@@ -72,6 +73,7 @@ def write_movie(
     try:
         with av.open(str(temporary), "w") as container, contextlib.ExitStack() as open_files:
             stream = _picture_stream(container, path.suffix.lower(), rate, size)
+            stream.codec_context.sample_aspect_ratio = aspect
             passing = _PassingSound.of(container, sound, path.suffix.lower(), open_files) if sound else None
             for number, frame in enumerate(frames):
                 _put(container, stream, frame, number)

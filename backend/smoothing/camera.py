@@ -22,6 +22,8 @@ _LEAST_CONTRAST = 1e-5
 _INLIER_PIXELS = 0.7
 #: A camera move is seen in so much of the frame, not only where a drawing is.
 _LEAST_EXPLAINED = 0.25
+#: And on so many of the frame's four sides: a drawing may be large, but the camera moves what is around it, too.
+_LEAST_SIDES = 3
 _LEAST_POINTS = 12
 #: What counts as certain in spite of grain, in standard deviations, with neighbouring pixels that are alike.
 _DOUBT = 6.0
@@ -62,7 +64,7 @@ def _phase_shift(before: Gray, after: Gray) -> Move:
 
 
 def _explained(before: Gray, after: Gray, move: Move) -> float:
-    """Return the share of the frame (0..1) that the move certainly brings nearer to `after`.
+    """Return the share of the frame (0..1) that the move surely brings nearer to `after`; 0 if in its middle only.
 
     In each part the change that the move makes is compared with `after`: grain of both frames is independent, so
     their product is zero on average where nothing but grain is there.
@@ -80,7 +82,9 @@ def _explained(before: Gray, after: Gray, move: Move) -> float:
     pixels = height * width / (_CELLS[0] * _CELLS[1])
     gain = cells(detail * change) * pixels
     doubt = _DOUBT * max(grain, 0.5) * np.sqrt(cells(change * change) * pixels)
-    return float((gain > doubt).mean())
+    sure = gain > doubt
+    sides = (sure[0], sure[-1], sure[:, 0], sure[:, -1])
+    return float(sure.mean()) if sum(side.any() for side in sides) >= _LEAST_SIDES else 0.0
 
 
 def _corners(gray: Gray) -> NDArray[np.float32]:

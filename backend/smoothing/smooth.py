@@ -205,7 +205,7 @@ class _Work:
         if self._to_movie:
             sound = self._sound(count) if self._film.sound else None
             shown = (_shown(frame) for frame in self._looking(reel.frames(count)))
-            write_movie(out, shown, self._rate, self._film.size, sound, desk)
+            write_movie(out, shown, self._rate, self._film.size, sound, desk, self._film.aspect)
             return
         out.mkdir(parents=True, exist_ok=True)
         sweep_pictures(out)

@@ -139,6 +139,95 @@ def test_twenty_kills_at_random_moments_change_nothing(movie: Path, tmp_path: Pa
         killed_again_and_again(movie, tmp_path / str(number), list(random.uniform(0.05, 0.9, 5)))
 
 
+def write_any(
+    path: Path,
+    codec: str,
+    layout: str,
+    sound: str = "",
+    size: tuple[int, int] = (240, 160),
+    times: list[int] | None = None,
+    turned: int = 0,
+) -> Path:
+    """Write ten frames on twos, 24 a second or at those numbers of 24ths, with as long a tone."""
+    frames = [
+        np.asarray(Image.fromarray(one).resize(size)) for one in film((0, 2), (6, 2), (13, 2), (20, 2), (27, 2))
+    ]
+    times = times or list(range(len(frames)))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=24)
+        (stream.width, stream.height), stream.pix_fmt = size, layout
+        if times != list(range(len(frames))):
+            stream.time_base = stream.codec_context.time_base = Fraction(1, 24)
+        if turned:
+            stream.set_display_rotation(turned)
+        heard = container.add_stream(sound, rate=48000) if sound else None
+        for time, frame in zip(times, frames, strict=True):
+            picture = av.VideoFrame.from_ndarray(frame, "rgb24").reformat(format=layout)
+            picture.pts = time
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+        if heard:
+            tone = np.sin(np.arange((times[-1] + 1) * 2000) * 0.05).astype(np.float32)[None]
+            for begin in range(0, tone.shape[1], 960):
+                part = av.AudioFrame.from_ndarray(
+                    np.ascontiguousarray(tone[:, begin : begin + 960]), "fltp", "mono"
+                )
+                part.sample_rate, part.pts, part.time_base = 48000, begin, Fraction(1, 48000)
+                container.mux(heard.encode(part))
+            container.mux(heard.encode(None))
+    return path
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("ending", ["mp4", "webm"])
+@pytest.mark.parametrize(
+    ("name", "codec", "layout", "sound"),
+    [
+        ("film.mkv", "libx264", "yuv420p", "flac"),
+        ("lossless.mkv", "ffv1", "bgr0", ""),
+        ("film.webm", "libvpx-vp9", "yuv420p", "libopus"),
+        ("film.mov", "prores_ks", "yuv422p10le", "pcm_s16le"),
+        ("old.avi", "mpeg4", "yuv420p", "libmp3lame"),
+        ("disc.mpg", "mpeg2video", "yuv420p", "mp2"),
+        ("ten_bits.mp4", "libx264", "yuv420p10le", "aac"),
+        ("loop.gif", "gif", "rgb8", ""),
+    ],
+)
+def test_whatever_holds_a_film_is_read_with_its_sound_and_its_length(
+    tmp_path: Path, name: str, codec: str, layout: str, sound: str, ending: str
+) -> None:
+    source = write_any(tmp_path / name, codec, layout, sound)
+    out = tmp_path / f"out.{ending}"
+    done = smooth(source, "-o", out)
+    assert done.returncode == 0, done.stderr
+    made = open_film(out)
+    assert made.size == (240, 160) and sum(1 for _ in made.frames()) == 20
+    assert made.rate == pytest.approx(2 * open_film(source).rate, rel=0.05)
+    if sound:
+        assert seconds_of_sound(out) == pytest.approx(10 / 24, abs=0.06)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_odd_sides_turned_pictures_and_uneven_times_are_kept(tmp_path: Path) -> None:
+    odd = write_any(tmp_path / "odd.mkv", "ffv1", "bgr0", size=(241, 161))
+    turned = write_any(tmp_path / "turned.mp4", "libx264", "yuv420p", "aac", turned=90)
+    uneven = write_any(tmp_path / "uneven.mkv", "libx264", "yuv420p", times=[0, 1, 2, 3, 9, 10, 11, 12, 13, 14])
+    sizes = {odd: (241, 161), turned: (160, 240), uneven: (240, 160)}
+    for source, size in sizes.items():
+        out = tmp_path / f"{source.stem}_out.mp4"
+        done = smooth(source, "-o", out)
+        assert done.returncode == 0, done.stderr
+        made = open_film(out)
+        frames = list(made.frames())
+        assert made.size == size == frames[0].shape[1::-1]
+        length = sum(1 for _ in open_film(source).frames()) / open_film(source).rate
+        assert len(frames) / made.rate == pytest.approx(length, abs=0.05)
+    upright = next(iter(open_film(write_any(tmp_path / "upright.mp4", "libx264", "yuv420p")).frames()))
+    assert np.abs(np.rot90(upright).astype(int) - next(iter(open_film(turned).frames()))).mean() < 3
+
+
 def test_nothing_that_is_there_is_replaced(movie: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "000001.png").write_bytes(b"mine")

@@ -70,6 +70,18 @@ def test_a_drawing_that_moves_before_a_plain_backdrop_is_no_camera_move() -> Non
     assert camera_move(*grays) is STILL
 
 
+def test_in_a_tiny_film_a_disc_is_no_camera_move_either() -> None:
+    frames = []
+    for x in (20, 20, 30, 30, 40, 40, 50, 50):
+        picture = np.full((64, 96, 3), (216, 208, 192), np.uint8)
+        cv2.circle(picture, (x + 14, 32), 14, (192, 48, 40), -1, cv2.LINE_AA)
+        cv2.circle(picture, (x + 14, 32), 14, (0, 0, 0), 2, cv2.LINE_AA)
+        frames.append(picture)
+    (shot,) = read_sheet(frames)
+    assert exposures(shot) == [2, 2, 2, 2]
+    assert all(np.array_equal(move, STILL) for move in shot.camera)
+
+
 def test_a_cut_is_found_and_drawings_are_never_shared_across_it() -> None:
     frames = [*film((0, 2), (7, 2), (14, 2), seed=1), *film((0, 2), (7, 2), seed=2)]
     shots = list(read_sheet(frames))
