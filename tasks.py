@@ -4,6 +4,7 @@ python tasks.py demo                    set up what is needed, in-between an exa
 python tasks.py test [--blender 4.5]    set up everything, run the whole suite
 python tasks.py faults                  do everything that can go wrong, and count it (docs/reliability.md)
 python tasks.py gui [DRIVER …]          drive the add-on with the mouse in Blender's real window (Linux)
+python tasks.py browser                 use the local page with the mouse in a real browser
 python tasks.py lint                    ruff and mypy
 python tasks.py tooncrafter ARGUMENTS   the command line, in the prepared environment
 python tasks.py lock                    write the hashed lock files anew from pyproject.toml
@@ -57,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     breaking.set_defaults(task=faults)
     clicking = tasks.add_parser("gui", help="drive the add-on in Blender's window", add_help=False)
     clicking.set_defaults(task=gui)
+    browsing = tasks.add_parser("browser", help="use the page in a real browser", add_help=False)
+    browsing.set_defaults(task=browser)
     tasks.add_parser("lint", help="ruff and mypy").set_defaults(task=lint)
     tasks.add_parser("tooncrafter", help="the command line", add_help=False).set_defaults(task=tooncrafter)
     tasks.add_parser("lock", help="write the lock files anew").set_defaults(task=lock)
@@ -64,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     packaging.add_argument("platforms", nargs="*", metavar="PLATFORM", help="such as linux-x64; default: all")
     packaging.set_defaults(task=package)
     options, rest = parser.parse_known_args(arguments)
-    if rest and options.task not in (test, faults, gui, tooncrafter):
+    if rest and options.task not in (test, faults, gui, browser, tooncrafter):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
     try:
@@ -100,7 +103,8 @@ def test(options: argparse.Namespace) -> int:
     pytest = ["-m", "pytest", *chosen, *options.rest]
     halves = [(blender, [*pytest, "tests/blender"])]
     if options.blender == BLENDERS[0]:
-        halves.insert(0, (backend, [*pytest, "tests", "--ignore=tests/blender", "--ignore=tests/gui"]))
+        elsewhere = [f"--ignore=tests/{name}" for name in ("blender", "gui", "browser")]
+        halves.insert(0, (backend, [*pytest, "tests", *elsewhere]))
     return _run_halves(halves, backend)
 
 
@@ -132,6 +136,12 @@ def gui(options: argparse.Namespace) -> int:
     backend = environment("core")
     command = [sys.executable, "-m", "tests.gui", "--python", backend, *options.rest]
     return subprocess.run(command, cwd=ROOT).returncode
+
+
+def browser(options: argparse.Namespace) -> int:
+    """Test the page in a browser; where there can be none, say so."""
+    command = [environment("development"), "-m", "tests.browser", *options.rest]
+    return subprocess.run(command, cwd=ROOT, env=_env()).returncode
 
 
 def lint(options: argparse.Namespace) -> int:

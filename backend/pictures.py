@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from .errors import UserError
 
@@ -67,6 +67,8 @@ _GET_ANOTHER = "Generate again, or choose another picture."
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:
+    if isinstance(error, UnidentifiedImageError):
+        error = ValueError("it is no picture, or of a kind that is not known here")
     reason = str(error).replace(str(path), "").strip(" '\"") or type(error).__name__
     return UserError("picture-unreadable", f"The picture “{path}” cannot be read: {reason[:200]}.", _GET_ANOTHER)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from importlib.util import find_spec
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import cv2
 import numpy as np
@@ -19,6 +21,9 @@ from .pictures import read_picture
 
 if TYPE_CHECKING:
     from .engines import Picture
+
+#: (height, width, 3) uint8.
+Pixels: TypeAlias = NDArray[np.uint8]
 
 _GAP_PIXELS = 6
 _CHECKER_PIXELS = 8
@@ -87,27 +92,47 @@ def check_video_name(path: Path | None) -> None:
         raise UserError("video-format", f"“{path.name}” must end in .mp4 or .gif.")
 
 
-def write_video(path: Path, pictures: Sequence[Picture], fps: float) -> None:
+def write_video(path: Path, pictures: Iterable[Picture], fps: float) -> None:
     """Write pictures of one size as .mp4 or .gif, by the name's ending; transparency is shown on white.
 
     Raises UserError("video-format") for another ending, OSError when the file cannot be written.
     """
     check_video_name(path)
-    frames = [_over(picture, np.ones((), np.float32)) for picture in pictures]
+    frames = (_over(picture, np.ones((), np.float32)) for picture in pictures)
     if path.suffix.lower() == ".gif":
-        first, *rest = (Image.fromarray(frame) for frame in frames)
-        # GIF counts in hundredths of a second, and players slow down below two of them.
-        hold = max(20, round(1000 / fps / 10) * 10)
-        first.save(path, save_all=True, append_images=rest, duration=hold, loop=0)
-        return
-    height, width = frames[0].shape[:2]
-    even = (width - width % 2, height - height % 2)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, even)
+        _write_gif(path, frames, fps)
+    elif find_spec("av"):
+        from .film import write_movie
+
+        first = _even(next(frames))
+        size = first.shape[1], first.shape[0]
+        write_movie(path, chain([first], map(_even, frames)), Fraction(fps).limit_denominator(1001), size)
+    else:
+        _write_mpeg4(path, map(_even, frames), fps)
+
+
+def _write_gif(path: Path, frames: Iterator[Pixels], fps: float) -> None:
+    first = Image.fromarray(next(frames))
+    # GIF counts in hundredths of a second, and players slow down below two of them.
+    hold = max(20, round(1000 / fps / 10) * 10)
+    first.save(path, save_all=True, append_images=map(Image.fromarray, frames), duration=hold, loop=0)
+
+
+def _write_mpeg4(path: Path, frames: Iterator[Pixels], fps: float) -> None:
+    """Write what OpenCV can: the older MPEG-4, which browsers do not play."""
+    first = next(frames)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, first.shape[1::-1])
     if not writer.isOpened():
         raise OSError(f"the video {path} cannot be opened for writing")
-    for frame in frames:
-        writer.write(np.ascontiguousarray(frame[: even[1], : even[0], ::-1]))
+    for frame in chain([first], frames):
+        writer.write(np.ascontiguousarray(frame[..., ::-1]))
     writer.release()
+
+
+def _even(frame: Pixels) -> Pixels:
+    """Repeat the last row and column where needed: many players only know pictures with even sides."""
+    down, right = frame.shape[0] % 2, frame.shape[1] % 2
+    return np.pad(frame, ((0, down), (0, right), (0, 0)), mode="edge") if down or right else frame
 
 
 def over_checker(picture: Picture) -> NDArray[np.uint8]:

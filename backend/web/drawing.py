@@ -5,11 +5,14 @@ from __future__ import annotations
 import queue
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ..contract import messages
 from ..contract.job import (
@@ -28,34 +31,57 @@ from ..contract.job import (
 )
 from ..errors import Cancelled, UserError
 from ..jobs.run import run_job
-from ..pictures import fit_picture, lines_picture, read_guide, read_picture, write_picture
+from ..pictures import fit_picture, lines_picture, picture_size, read_picture, write_picture
 from ..previews import write_video
+
+if TYPE_CHECKING:
+    from ..engines import Lines
+    from ..engines import Picture as Drawn
 
 #: The page is for a look, not for a feature film.
 MOST_INBETWEENS = 60
+MOST_PIXELS = 3840 * 2160
+
+#: (n, 2): x to the right, y down, in pixels.
+Points: TypeAlias = NDArray[Any]
+#: A stroke is so many times narrower than the picture's longer side.
+_STROKES_ACROSS = 200
+_FINE_BITS = 4
+_FINE = 1 << _FINE_BITS
+_FAINT = 0.22
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is on the page. guide: picture file of strokes on clear ground, at `guide_at` (0..1), or None."""
+    """What is on the page.
+
+    guide: strokes, each its points as (n, 2) pixels of the first key, at `guide_at` (0..1). exposure: frames that
+    each drawing is held when it is played.
+    """
 
     start: Path
     end: Path
     count: int
-    guide: Path | None = None
+    guide: Sequence[Points] = ()
     guide_at: float = 0.5
     easing: Easing = Easing.LINEAR
     engine: str = "draft"
     settings: Settings = field(default_factory=Settings)
-    fps: float = 12.0
+    fps: float = 24.0
+    exposure: int = 2
 
 
 @dataclass(frozen=True)
 class Look:
-    """How far it is. pictures: finished drawings in order, keys included. preview: a sheet of half-made ones."""
+    """How far it is. part: of the whole work, 0..1. seconds_left: -1 while not known.
+
+    pictures: finished drawings in order, keys included. preview: a sheet of half-made ones.
+    """
 
     stage: str
     done: int
+    part: float = 0.0
+    seconds_left: float = -1.0
     pictures: tuple[Path, ...] = ()
     preview: Path | None = None
     warnings: tuple[str, ...] = ()
@@ -68,10 +94,8 @@ def write_wish(wish: Wish, folder: Path) -> Job:
     """
     if not 1 <= wish.count <= MOST_INBETWEENS:
         raise UserError("count-invalid", f"Between 1 and {MOST_INBETWEENS} in-betweens can be drawn here.")
-    start, end = read_picture(wish.start), read_picture(wish.end)
+    start, end = read_keys(wish.start, wish.end)
     size = start.shape[1], start.shape[0]
-    if end.shape != start.shape:
-        end = fit_picture(end, size)
     for name in (KEYS_FOLDER, GUIDES_FOLDER):
         (folder / name).mkdir()
     last = wish.count + 2
@@ -79,12 +103,10 @@ def write_wish(wish: Wish, folder: Path) -> Job:
     for key, picture in zip(keys, (start, end), strict=True):
         write_picture(folder / key.image, picture)
     guides: tuple[Picture, ...] = ()
-    if wish.guide is not None:
-        lines = read_guide(wish.guide, size)
-        if float(lines.min()) < 0.5:
-            at = min(max(2, 1 + round(wish.guide_at * (last - 1))), last - 1)
-            guides = (Picture(at, f"{GUIDES_FOLDER}/{picture_name(at)}"),)
-            write_picture(folder / guides[0].image, lines_picture(lines))
+    if wish.guide:
+        at = min(max(2, 1 + round(wish.guide_at * (last - 1))), last - 1)
+        guides = (Picture(at, f"{GUIDES_FOLDER}/{picture_name(at)}"),)
+        write_picture(folder / guides[0].image, lines_picture(draw_strokes(wish.guide, size)))
     segment = Segment(*keys, tuple(range(2, last)), guides, wish.easing)
     job = Job(new_id(), wish.engine, Canvas(*size, wish.fps), (segment,), wish.settings)
     write_job(folder, job)
@@ -109,7 +131,7 @@ def draw(wish: Wish, folder: Path, is_cancelled: Callable[[], bool]) -> Iterator
 
     thread = threading.Thread(target=run, name="drawing", daemon=True)
     thread.start()
-    stage, preview, warnings = "Looking at the keys", None, list[str]()
+    look = Look("Looking at the keys", 0)
     while (event := events.get()) is not None:
         match event:
             case Cancelled() | UserError():
@@ -117,17 +139,20 @@ def draw(wish: Wish, folder: Path, is_cancelled: Callable[[], bool]) -> Iterator
             case BaseException():
                 raise UserError("engine-failed", "The drawing stopped with an internal error.") from event
             case messages.Stage(_, name):
-                stage = name
+                look = replace(look, stage=name)
+            case messages.Progress(_, _, step, of, seconds_left):
+                look = replace(look, part=step / max(of, 1), seconds_left=seconds_left)
             case messages.Notice(_, sentence, _):
-                warnings.append(sentence)
+                look = replace(look, warnings=(*look.warnings, sentence))
             case messages.Preview(_, _, path):
-                preview = folder / path
+                look = replace(look, preview=folder / path)
             case messages.FrameReady():
                 pass
             case _:
                 continue
-        yield Look(stage, _finished(job, folder), _pictures(job, folder), preview, tuple(warnings))
-    yield Look("Done", _finished(job, folder), _pictures(job, folder), None, tuple(warnings))
+        look = replace(look, done=_finished(job, folder), pictures=_pictures(job, folder))
+        yield look
+    yield Look("Done", _finished(job, folder), 1.0, 0.0, _pictures(job, folder), None, look.warnings)
 
 
 def _finished(job: Job, folder: Path) -> int:
@@ -140,24 +165,58 @@ def _pictures(job: Job, folder: Path) -> tuple[Path, ...]:
     return (folder / segment.start.image, *drawn, folder / segment.end.image)
 
 
-def keep(pictures: tuple[Path, ...], folder: Path, fps: float) -> dict[str, Path]:
-    """Write the pictures as .gif, .mp4 and a .zip of PNG files in time order; returns where each is."""
+def read_keys(start: Path, end: Path) -> tuple[Drawn, Drawn]:
+    """Return both keys, the second fitted into the size of the first. Raises UserError as `read_key` does."""
+    one, other = read_key(start), read_key(end)
+    return one, other if other.shape == one.shape else fit_picture(other, (one.shape[1], one.shape[0]))
+
+
+def read_key(path: Path) -> Drawn:
+    """Return an uploaded picture. Raises UserError that calls the picture what the person calls it.
+
+    What is too large is refused by its header, before a pixel is decoded.
+    """
+    try:
+        width, height = picture_size(path)
+        if width * height > MOST_PIXELS:
+            raise UserError(
+                "picture-too-large",
+                f"The picture “{path}” is {width} × {height} pixels; on this page it may have {MOST_PIXELS:,}.",
+            )
+        return read_picture(path)
+    except UserError as error:
+        sentence = error.sentence.replace(str(path), path.name)
+        raise UserError(error.code, sentence, "Choose another picture.") from error
+
+
+def draw_strokes(strokes: Sequence[Points], size: tuple[int, int]) -> Lines:
+    """Return strokes as a guide of `size` = (width, height)."""
+    paper = np.full((size[1], size[0]), 255, np.uint8)
+    broad = max(2, round(max(size) / _STROKES_ACROSS))
+    for stroke in strokes:
+        points = np.rint(np.asarray(stroke) * _FINE).astype(np.int32)[:, None]
+        cv2.polylines(paper, [points], False, 0, broad, cv2.LINE_AA, _FINE_BITS)
+    return paper.astype(np.float32) / np.float32(255)
+
+
+def keep(pictures: tuple[Path, ...], folder: Path, fps: float, exposure: int) -> dict[str, Path]:
+    """Write the pictures as .gif and .mp4, each held `exposure` frames, and as .zip; returns where each is.
+
+    The .zip holds every drawing once, as a PNG file, in time order.
+    """
     kept = {ending: folder / f"inbetweens.{ending}" for ending in ("gif", "mp4", "zip")}
-    shown = [read_picture(path) for path in pictures]
-    for ending in ("gif", "mp4"):
-        write_video(kept[ending], shown, fps)
+    # Players slow GIFs down that are faster than they like: what is held is one frame of the GIF.
+    write_video(kept["gif"], map(read_picture, pictures), fps / exposure)
+    write_video(kept["mp4"], (read_picture(path) for path in pictures for _ in range(exposure)), fps)
     with zipfile.ZipFile(kept["zip"], "w", zipfile.ZIP_STORED) as zipped:
         for number, path in enumerate(pictures):
             zipped.write(path, picture_name(number + 1))
     return kept
 
 
-def overlay(start: Path, end: Path) -> np.ndarray:
-    """Return both keys faintly on each other over white, (height, width, 3) uint8, to draw a guide on."""
-    one, other = read_picture(start), read_picture(end)
-    if other.shape != one.shape:
-        other = fit_picture(other, (one.shape[1], one.shape[0]))
-    sheets = [picture[..., :3] * picture[..., 3:] + 1 - picture[..., 3:] for picture in (one, other)]
-    faint = 1 - (2 - sheets[0] - sheets[1]) * 0.22
-    result: np.ndarray = np.rint(np.clip(faint, 0, 1) * 255).astype(np.uint8)
+def overlay(start: Path, end: Path) -> NDArray[np.uint8]:
+    """Return both keys faintly on each other over white, (height, width, 3), to draw a guide on."""
+    sheets = [picture[..., :3] * picture[..., 3:] + 1 - picture[..., 3:] for picture in read_keys(start, end)]
+    faint = 1 - (2 - sheets[0] - sheets[1]) * _FAINT
+    result: NDArray[np.uint8] = np.rint(np.clip(faint, 0, 1) * 255).astype(np.uint8)
     return result

@@ -13,14 +13,15 @@ _FINER = 4
 _INK, _RED, _CREAM, _GREEN, _WOOD = "#241a26", "#e6453b", "#fbe9d2", "#5aa84e", "#8a5a3a"
 
 
-def write_examples(folder: Path) -> list[tuple[Path, Path]]:
-    """Write the pictures and return the pairs."""
+def write_examples(folder: Path) -> list[tuple[str, Path, Path]]:
+    """Write the pictures; returns a name and two keys of each pair."""
+    folder.mkdir(parents=True, exist_ok=True)
     pairs = []
-    for name, draw in (("ball", _ball), ("plant", _plant)):
-        paths = folder / f"{name}_1.png", folder / f"{name}_2.png"
-        for path, time in zip(paths, (0.0, 1.0), strict=True):
+    for name, draw in (("Ball", _ball), ("Plant", _plant)):
+        first, second = (folder / f"{name.lower()}_{number}.png" for number in (1, 2))
+        for path, time in ((first, 0.0), (second, 1.0)):
             _picture(partial(draw, time=time)).save(path)
-        pairs.append(paths)
+        pairs.append((name, first, second))
     return pairs
 
 

@@ -2,51 +2,103 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
+import signal
+import socket
+import tempfile
+import webbrowser
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UserError
+from .visitors import Visitors
 
-#: An upload larger than this is no key of ours.
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+#: Of an upload; what is larger is no key.
 _LARGEST_UPLOAD = "40mb"
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+#: Where a free port is looked for.
+_PORTS = range(7860, 7960)
+#: Visitors who are still connected have so many seconds when the server ends.
+_FAREWELL_SECONDS = 2
 
 
 def serve(host: str, port: int | None, open_browser: bool) -> None:
-    """Serve until Ctrl-C. port: None takes the first free one from 7860 on.
+    """Serve until Ctrl-C or a polite end. port: None takes the first free one from 7860 on.
 
-    One drawing at a time; others wait in line. Raises UserError("page-missing") without Gradio and
-    UserError("port-taken").
+    Everything of the page's visitors lies in one temporary folder, which goes with the server. Raises
+    UserError("page-missing") without Gradio and UserError("port-taken").
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with tempfile.TemporaryDirectory(prefix="inbetween_page_", ignore_cleanup_errors=True) as place:
+        os.environ["GRADIO_TEMP_DIR"] = str(Path(place) / "uploads")
+        _serve(host, port, open_browser, Path(place))
+
+
+def _serve(host: str, port: int | None, open_browser: bool, place: Path) -> None:
     try:
-        from .page import build
+        import uvicorn
+
+        app = _page(place, local=host in _LOCAL)
     except ImportError as error:
         raise UserError(
             "page-missing",
             "The page needs Gradio.",
             "Install it in the drawing environment: pip install 'tooncrafter-blender[web]'",
         ) from error
-    from .sessions import Sessions
-
-    sessions = Sessions()
-    page = build(sessions)
-    try:
-        page.queue(default_concurrency_limit=1, max_size=32).launch(
-            server_name=host,
-            server_port=port,
-            inbrowser=open_browser,
-            share=False,
-            max_file_size=_LARGEST_UPLOAD,
-            footer_links=[],
-            quiet=True,
-            ssr_mode=False,
-            prevent_thread_lock=True,
+    with _listening(host, port) as heard:
+        address = f"http://{'[' + host + ']' if ':' in host else host}:{heard.getsockname()[1]}"
+        config = uvicorn.Config(
+            app, log_level="warning", ws="none", timeout_graceful_shutdown=_FAREWELL_SECONDS, lifespan="on"
         )
-        print(f"The page is at {page.local_url} — end it with Ctrl-C.", flush=True)
-        page.block_thread()
-    except OSError as error:
-        raise UserError(
-            "port-taken", f"The page cannot be served at {host}: {error}.", "Choose another one with --port."
-        ) from error
-    finally:
-        with contextlib.suppress(Exception):  # whatever state it is in, it ends
-            page.close(verbose=False)
-        sessions.close_all()
+        print(f"The page is at {address} — end it with Ctrl-C.", flush=True)
+        if open_browser:
+            webbrowser.open(address)
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[heard])
+
+
+def _page(place: Path, local: bool) -> ASGIApp:
+    """Return the page behind its gate. Not by Gradio's own launch, which calls itself first, through any proxy."""
+    import gradio as gr
+    from fastapi import FastAPI
+
+    from .examples import write_examples
+    from .gate import Gate
+    from .page import LOOKS, build, theme
+
+    visitors = Visitors(place / "made")
+    # Where Gradio would copy them to; so they are served as they are.
+    examples = write_examples(Path(os.environ["GRADIO_TEMP_DIR"]) / "examples")
+    page = build(visitors, examples)
+    page.queue(max_size=64)
+    app = gr.mount_gradio_app(
+        FastAPI(openapi_url=None),
+        page,
+        path="/",
+        footer_links=[],
+        run_history=False,
+        max_file_size=_LARGEST_UPLOAD,
+        ssr_mode=False,
+        theme=theme(),
+        css_paths=LOOKS / "page.css",
+        js=(LOOKS / "page.js").read_text("utf-8"),
+    )
+    return Gate(app, visitors, {path for _, *pair in examples for path in pair}, local)
+
+
+def _listening(host: str, port: int | None) -> socket.socket:
+    """Return a socket that listens. Raises UserError("port-taken")."""
+    refused: OSError | None = None
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for candidate in _PORTS if port is None else (port,):
+        try:
+            return socket.create_server((host, candidate), family=family)
+        except OSError as error:
+            refused = error
+    raise UserError(
+        "port-taken", f"The page cannot be served at {host}: {refused}.", "Choose another one with --port."
+    ) from refused

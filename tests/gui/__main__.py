@@ -2,7 +2,7 @@
 
     python -m tests.gui [DRIVER …] [--blender BLENDER] [--python PYTHON] [--out DIR] [--keep]
 
-Takes the Blender that is named, else the one on PATH, else one in a folder of its own (see blender_folder.py).
+Takes the Blender that is named, else the one on PATH, else one in a folder of its own (tests/debian_folder.py).
 Where none of them is possible, says so and ends with exit code 0. DRIVER: panel for drive_panel.py; without one
 all, and then the tests of results in Blender without a window, too. --keep: pictures that the
 documentation shows go to docs/img.
@@ -11,7 +11,6 @@ documentation shows go to docs/img.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shutil
 import subprocess
@@ -52,10 +51,10 @@ class House:
         """Return the command line that runs Python's `arguments` beside Blender."""
         if self.place is None:
             return [sys.executable, *map(str, arguments)]
-        from tests.gui import blender_folder
+        from tests import debian_folder
 
-        shown = [ROOT, *_of_python(self.python)]
-        return blender_folder.entered(self.place, shown, ["/usr/bin/python3", *arguments], ROOT)
+        shown = [ROOT, *debian_folder.needed_by_python(self.python)]
+        return debian_folder.entered(self.place, shown, ["/usr/bin/python3", *arguments], ROOT)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,20 +110,19 @@ def _house(blender: str | None, python: Path) -> House | str:
     if blender:
         return f"these programs are not installed: {', '.join(missing)}"
     try:
-        from tests.gui import blender_folder  # not on Windows
+        from tests import debian_folder  # not on Windows
     except ImportError:
         return "there is no Blender with Xvfb, xdotool and ImageMagick here"
-    if why_not := blender_folder.why_not():
+    if why_not := debian_folder.why_not():
         return (
             "there is no Blender with Xvfb, xdotool and ImageMagick here, and a folder with one cannot be made: "
             + why_not
         )
-    place = blender_folder.default_place()
     try:
-        blender_folder.make(place, lambda words: print(words, flush=True))
+        debian_folder.make(debian_folder.BLENDER, lambda words: print(words, flush=True))
     except RuntimeError as error:
         return str(error)
-    return House("blender", place, python)
+    return House("blender", debian_folder.BLENDER.place, python)
 
 
 def _on_path() -> str | None:
@@ -139,17 +137,6 @@ def _on_path() -> str | None:
 
 def _drivers() -> list[str]:
     return sorted(path.stem.removeprefix("drive_") for path in HERE.glob("drive_*.py"))
-
-
-def _of_python(python: Path) -> list[Path]:
-    """Return what must be seen of this system for an environment's Python to run elsewhere."""
-    code = "import os, sys, sysconfig; print(sys.prefix, sys.base_prefix, os.path.realpath(sys.executable), "
-    code += "sysconfig.get_path('stdlib', vars={'base': sys.base_prefix}), sep='\\n')"
-    told = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout
-    prefix, base, executable, library = map(Path, told.splitlines())
-    own = [prefix, Path(os.path.realpath(prefix))]
-    # An interpreter of the system's lies among programs that the folder has in its own versions.
-    return [*own, base] if base not in (Path("/usr"), Path("/")) else [*own, executable, library]
 
 
 def _run(name: str, command: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""Where the GUI tests find a Blender, and what they say where they find none."""
+"""Where the GUI tests find a Blender and a browser, and what they say where they find none."""
 
 from __future__ import annotations
 
@@ -51,24 +51,27 @@ def test_only_a_blender_that_the_add_on_works_in_is_taken_from_path(
 def test_a_folder_made_by_half_is_cleared_away_and_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.gui import blender_folder
+    from tests import debian_folder
 
-    place = tmp_path / "debian"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = debian_folder.BLENDER
+    place = folder.place
+    place.parent.mkdir()
     for left in (place, place.with_suffix(".half")):
         left.mkdir()
         (left / "leftover").touch()
-    monkeypatch.setattr(blender_folder, "_KEPT_FREE_BYTES", 0)
+    monkeypatch.setattr(debian_folder, "_KEPT_FREE_BYTES", 0)
     made: list[Path] = []
 
-    def install(half: Path, log: int) -> None:
+    def install(folder: debian_folder.DebianFolder, half: Path, log: int) -> None:
         assert not half.exists()
         half.mkdir()
         made.append(half)
 
-    monkeypatch.setattr(blender_folder, "_install", install)
+    monkeypatch.setattr(debian_folder, "_install", install)
     for _ in range(2):  # the second time it is there
-        blender_folder.make(place, lambda words: None)
-    assert len(made) == 1 and blender_folder.is_ready(place)
+        debian_folder.make(folder, lambda words: None)
+    assert len(made) == 1 and debian_folder.is_ready(folder)
     assert not (place / "leftover").exists() and not place.with_suffix(".half").exists()
 
 
@@ -76,14 +79,15 @@ def test_a_folder_made_by_half_is_cleared_away_and_made_anew(
 def test_a_folder_that_cannot_be_made_is_a_sentence_that_names_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.gui import blender_folder
+    from tests import debian_folder
 
-    def install(half: Path, log: int) -> None:
+    def install(folder: debian_folder.DebianFolder, half: Path, log: int) -> None:
         half.mkdir()
         raise OSError("the mirror does not answer")
 
-    monkeypatch.setattr(blender_folder, "_install", install)
-    monkeypatch.setattr(blender_folder, "_KEPT_FREE_BYTES", 0)
+    monkeypatch.setattr(debian_folder, "_install", install)
+    monkeypatch.setattr(debian_folder, "_KEPT_FREE_BYTES", 0)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(RuntimeError, match=r"the mirror does not answer; see .*\.log"):
-        blender_folder.make(tmp_path / "debian", lambda words: None)
-    assert not blender_folder.is_ready(tmp_path / "debian")
+        debian_folder.make(debian_folder.BROWSER, lambda words: None)
+    assert not debian_folder.is_ready(debian_folder.BROWSER)

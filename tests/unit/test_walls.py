@@ -85,11 +85,11 @@ def test_nothing_runs_through_a_shell_and_no_text_becomes_code(half: str) -> Non
 
 
 @pytest.mark.parametrize("half", ["backend", "tooncrafter_blender"])
-def test_nothing_listens_on_a_port(half: str) -> None:
+def test_nothing_but_the_page_listens_on_a_port(half: str) -> None:
     servers = {"socketserver", "xmlrpc", "wsgiref", "asyncio"}
     assert {(path.name, name) for path, name in imports(ROOT / half) if name in servers} == set()
     for path in (ROOT / half).rglob("*.py"):
         assert "http.server" not in path.read_text(encoding="utf-8"), path
-        assert not any(isinstance(call.func, ast.Attribute) and call.func.attr == "bind" for call in calls(path)), (
-            path
-        )
+        opened = {ast.unparse(call.func).rpartition(".")[2] for call in calls(path)}
+        if path != ROOT / "backend" / "web" / "serving.py":  # the page that a person starts
+            assert not opened & {"bind", "bind_socket", "create_server", "start_server"}, path

@@ -1,6 +1,6 @@
-"""A folder with a complete Blender in it, from Debian's packages, for machines that have none.
+"""Folders with programs from Debian's packages in them, for machines that have none: Blender, a browser.
 
-It lies in the person's cache, takes 1.4 GB and 1 to 4 minutes once, and is used again. What runs in it sees this
+A folder lies in the person's cache, is made once in some minutes, and is used again. What runs in it sees this
 checkout at its own place. Everything that is mounted for that, and every process, ends with the command: the mounts
 are in a namespace of their own, so deleting the folder is always safe. Linux, root.
 """
@@ -16,23 +16,50 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-#: The release of Debian with a current Blender.
-SUITE = "sid"
-#: Blender with what its own add-ons import, a screen, a mouse, software graphics, and what tests in Blender need.
-PACKAGES = [
-    *("blender", "python3-numpy", "python3-requests", "python3-cattr"),
-    *("xvfb", "xauth", "xdotool", "imagemagick", "fonts-dejavu-core", "procps"),
-    *("libgl1-mesa-dri", "libegl1", "libegl-mesa0", "libglx-mesa0", "mesa-vulkan-drivers"),
-    *("python3-pytest", "python3-pil"),
-]
 _KEPT_FREE_BYTES = 4 * 1024**3
 _READY = "tooncrafter-ready"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LONGEST_SECONDS = 1800
 
 Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class DebianFolder:
+    """A folder to be. suite: the release of Debian. proof: a command that works when all that matters is there."""
+
+    name: str
+    suite: str
+    packages: tuple[str, ...]
+    proof: tuple[str, ...]
+
+    @property
+    def place(self) -> Path:
+        """Where it lies."""
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        return Path(cache) / "tooncrafter-blender" / self.name
+
+
+#: Blender with what its own add-ons import, a screen, a mouse, software graphics, and what tests in Blender need.
+#: 1.4 GB, from the release with a current one.
+BLENDER = DebianFolder(
+    "debian-sid",
+    "sid",
+    (
+        *("blender", "python3-numpy", "python3-requests", "python3-cattr"),
+        *("xvfb", "xauth", "xdotool", "imagemagick", "fonts-dejavu-core", "procps"),
+        *("libgl1-mesa-dri", "libegl1", "libegl-mesa0", "libglx-mesa0", "mesa-vulkan-drivers"),
+        *("python3-pytest", "python3-pil"),
+    ),
+    ("blender", "--background", "--factory-startup", "--version"),
+)
+#: Chromium; 0.9 GB.
+BROWSER = DebianFolder(
+    "debian-browser", "stable", ("chromium", "ca-certificates", "fonts-dejavu-core"), ("chromium", "--version")
+)
 
 
 def why_not() -> str:
@@ -49,25 +76,20 @@ def why_not() -> str:
     return ""
 
 
-def default_place() -> Path:
-    """Return where the folder lies."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "tooncrafter-blender" / f"debian-{SUITE}"
-
-
-def is_ready(place: Path) -> bool:
+def is_ready(folder: DebianFolder) -> bool:
     """Tell whether the folder is whole: what was made by half, or for another list of packages, is not."""
     try:
-        return (place / _READY).read_text(encoding="ascii").split() == PACKAGES
+        return (folder.place / _READY).read_text(encoding="ascii").split() == list(folder.packages)
     except OSError:
         return False
 
 
-def make(place: Path, tell: Tell) -> None:
+def make(folder: DebianFolder, tell: Tell) -> None:
     """Make the folder unless it is whole already. Raises RuntimeError with a sentence that names the log."""
+    place = folder.place
     place.parent.mkdir(parents=True, exist_ok=True)
     with _alone(place.with_suffix(".lock"), tell):
-        if is_ready(place):
+        if is_ready(folder):
             return
         half = place.with_suffix(".half")
         for left in (place, half):
@@ -76,14 +98,14 @@ def make(place: Path, tell: Tell) -> None:
                 shutil.rmtree(left)
         if shutil.disk_usage(place.parent).free < _KEPT_FREE_BYTES:
             raise RuntimeError(f"there is less than {_KEPT_FREE_BYTES // 1024**3} GB free in {place.parent}")
-        tell(f"Making a folder with Blender in {place} …")
+        tell(f"Making a folder with {folder.packages[0].capitalize()} in {place} …")
         began, log = time.monotonic(), place.with_suffix(".log")
         with log.open("wb") as stream:
             try:
-                _install(half, stream.fileno())
+                _install(folder, half, stream.fileno())
             except (subprocess.SubprocessError, OSError) as error:
                 raise RuntimeError(f"the folder could not be made: {_sentence(error)}; see {log}") from error
-        (half / _READY).write_text("\n".join(PACKAGES), encoding="ascii")
+        (half / _READY).write_text("\n".join(folder.packages), encoding="ascii")
         half.rename(place)
         tell(f"({time.monotonic() - began:.0f} s)")
 
@@ -111,7 +133,18 @@ def entered(place: Path, shown: Sequence[Path], command: Sequence[str | Path], f
     return [*unshared, "sh", "-c", script, "sh", str(place), *places, "--", str(folder), *inside]
 
 
-def _install(half: Path, log: int) -> None:
+def needed_by_python(python: Path) -> list[Path]:
+    """Return what must be seen of this system for an environment's Python to run inside a folder."""
+    code = "import os, sys, sysconfig; print(sys.prefix, sys.base_prefix, os.path.realpath(sys.executable), "
+    code += "sysconfig.get_path('stdlib', vars={'base': sys.base_prefix}), sep='\\n')"
+    told = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout
+    prefix, base, executable, library = map(Path, told.splitlines())
+    own = [prefix, Path(os.path.realpath(prefix))]
+    # An interpreter of the system's lies among programs that the folder has in its own versions.
+    return [*own, base] if base not in (Path("/usr"), Path("/")) else [*own, executable, library]
+
+
+def _install(folder: DebianFolder, half: Path, log: int) -> None:
     """Fill the folder. Raises CalledProcessError or TimeoutExpired."""
     quiet = {"DEBIAN_FRONTEND": "noninteractive", "PATH": _PATH, "HOME": "/root", "LC_ALL": "C.UTF-8"}
 
@@ -129,15 +162,16 @@ def _install(half: Path, log: int) -> None:
     if shutil.which("debootstrap") is None:
         run("apt-get", "update", "-q")
         run("apt-get", "install", "-y", "-q", "--no-install-recommends", "debootstrap")
-    run("debootstrap", "--variant=minbase", SUITE, half, *_mirror())
+    run("debootstrap", "--variant=minbase", folder.suite, half, *_mirror())
     # What this system needs to reach its packages, the folder needs as well.
     with contextlib.suppress(OSError):
         shutil.copy("/etc/resolv.conf", half / "etc")
     for file in Path("/etc/apt/apt.conf.d").glob("*prox*"):
         shutil.copy(file, half / "etc" / "apt" / "apt.conf.d")
-    run(*entered(half, [], ["apt-get", "install", "-y", "-q", "--no-install-recommends", *PACKAGES], Path("/")))
+    installing = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *folder.packages]
+    run(*entered(half, [], installing, Path("/")))
     run(*entered(half, [], ["apt-get", "clean"], Path("/")))
-    run(*entered(half, [], ["blender", "--background", "--factory-startup", "--version"], Path("/")))
+    run(*entered(half, [], folder.proof, Path("/")))
 
 
 def _mirror() -> list[str]:
