@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 from bl_ext.checkout.tooncrafter_blender.backend.contract import job as contract
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, Home
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, Home, Queue
 from PIL import Image, ImageDraw
+
+from tests.patience import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 _VENV = ROOT / ".venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
@@ -51,3 +54,8 @@ def frames_of(folder: Path) -> dict[str, int]:
 
 def _key(frame: int) -> contract.Picture:
     return contract.Picture(frame, f"{contract.KEYS_FOLDER}/{contract.picture_name(frame)}")
+
+
+def poll_until(queue: Queue, happened: Callable[[], object]) -> None:
+    """Hear what the worker says until it has happened."""
+    wait_until(happened, lambda: queue.poll(wait_seconds=0.05))

@@ -7,14 +7,14 @@ import signal
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Queue, State
 
-from tests.blender.jobs_on_disk import PYTHON, ROOT, frames_of, make_entry
+from tests.blender.jobs_on_disk import PYTHON, ROOT, frames_of, make_entry, poll_until
+from tests.patience import wait_until
 
 #: Large enough that a segment is still being drawn when its first frames are there.
 LARGE = (960, 540)
@@ -25,13 +25,6 @@ def queue() -> Iterator[Queue]:
     queue = Queue()
     yield queue
     queue.close()
-
-
-def poll_until(queue: Queue, happened: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it never happened"
-        queue.poll(wait_seconds=0.05)
 
 
 def is_running(pid: int) -> bool:
@@ -182,10 +175,7 @@ time.sleep(60)
     assert is_running(pid)
     blender.kill()
     blender.wait()
-    end = time.monotonic() + 5
-    while is_running(pid) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not is_running(pid)
+    wait_until(lambda: not is_running(pid))
 
 
 def test_the_worker_sees_neither_blenders_python_nor_the_persons_packages(

@@ -13,6 +13,7 @@ from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, 
 
 from tests.blender import scenes
 from tests.blender.jobs_on_disk import PYTHON
+from tests.patience import wait_until
 
 
 @pytest.fixture
@@ -42,10 +43,7 @@ def wait_for(entry: Entry, count: int) -> None:
 def look(entry: Entry) -> None:
     """What the timer does until the picture is up to date."""
     watching._follow(entry)
-    end = time.monotonic() + 30
-    while watching._growing.prepared and time.monotonic() < end:
-        time.sleep(0.02)
-        watching._follow(entry)
+    wait_until(lambda: not watching._growing.prepared, lambda: (time.sleep(0.02), watching._follow(entry)))
 
 
 def test_finished_drawings_are_seen_while_the_others_are_drawn(running: Entry) -> None:

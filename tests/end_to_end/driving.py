@@ -12,9 +12,9 @@ from pathlib import Path
 from queue import Empty, Queue
 
 from backend.contract import messages
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 60
 FINISHED = (messages.Done, messages.Failed, messages.Cancelled)
 
 

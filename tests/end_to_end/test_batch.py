@@ -23,6 +23,7 @@ from backend.jobs.drawing_process import DrawingProcess
 from backend.machine.graphics_cards import environment_for, every_device, parse_devices
 from tests.end_to_end.jobs import frames_of, make_job
 from tests.farm.slow_jobs import make_slow_job
+from tests.patience import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def batch(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
     command = [sys.executable, "-m", "backend", "batch", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, timeout=240)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, timeout=PATIENCE_SECONDS)
 
 
 def events_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
@@ -138,12 +139,9 @@ def test_control_c_stops_all_and_keeps_finished_drawings(tmp_path: Path) -> None
         stderr=subprocess.PIPE,
         text=True,
     )
-    end = time.monotonic() + 60
-    while sum(1 for _ in tmp_path.rglob("frames/*.png")) < 4:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(lambda: sum(1 for _ in tmp_path.rglob("frames/*.png")) >= 4)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130 and "cancelled" in said and "Traceback" not in said
     kept = sum(1 for _ in tmp_path.rglob("frames/*.png"))
     assert 4 <= kept < 400

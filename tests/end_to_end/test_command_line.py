@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from PIL import Image
 from backend.contract.result import State, read_result
 from backend.pictures import read_picture, write_picture
 from tests.end_to_end.jobs import ball, frames_of, make_job
+from tests.patience import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def tooncrafter(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
     command = [sys.executable, "-m", "backend", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, timeout=120)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, timeout=PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -160,12 +160,9 @@ def test_control_c_cancels_with_exit_code_130(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "backend", "run", str(tmp_path)], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
-    end = time.monotonic() + 60
-    while not (tmp_path / "frames").exists() or not frames_of(tmp_path):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(lambda: (tmp_path / "frames").exists() and frames_of(tmp_path))
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130 and "cancelled" in said and "Traceback" not in said
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from backend.contract import messages
 from backend.jobs.run import run_job
 from tests.end_to_end.driving import FINISHED, ROOT, Worker, is_alive
 from tests.end_to_end.jobs import frames_of, make_job
+from tests.patience import PATIENCE_SECONDS, wait_until
 
 
 @pytest.fixture
@@ -108,7 +108,8 @@ def test_it_ends_when_its_stdin_closes_even_in_mid_job(worker: Worker, tmp_path:
     worker.hear(messages.FrameReady)
     assert worker.process.stdin
     worker.process.stdin.close()
-    worker.process.wait(timeout=5)
+    worker.process.wait(PATIENCE_SECONDS)
+    assert len(frames_of(tmp_path)) < 398, "it did not draw to the end first"
 
 
 def test_a_killed_worker_loses_no_finished_frame_and_makes_none_twice(tmp_path: Path) -> None:
@@ -146,9 +147,6 @@ time.sleep(60)
     child = int(parent.stdout.readline())
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    end = time.monotonic() + 5
-    while is_alive(child) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert not is_alive(child)
+    wait_until(lambda: not is_alive(child))
     parent.stdin.close()
     parent.stdout.close()

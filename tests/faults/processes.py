@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
+
+from tests.patience import wait_until
 
 #: Looks one after another that must find a process at rest.
 _LOOKS = 3
@@ -19,12 +20,15 @@ def open_files(process: int) -> int:
     return len(list(Path(f"/proc/{process}/fd").iterdir()))
 
 
-def wait_for_rest(process: int, seconds: float = 60) -> None:
+def wait_for_rest(process: int) -> None:
     """Wait until all of its threads sleep: what it does after its last word is done, too."""
-    end, looks = time.monotonic() + seconds, 0
-    while looks < _LOOKS:
-        assert time.monotonic() < end, "it never came to rest"
+    looks = 0
+
+    def rests() -> bool:
+        nonlocal looks
         stats = [path.read_text() for path in Path(f"/proc/{process}/task").glob("*/stat")]
         asleep = all(stat.rpartition(")")[2].split()[0] == "S" for stat in stats)
         looks = looks + 1 if asleep else 0
-        time.sleep(0.02)
+        return looks == _LOOKS
+
+    wait_until(rests)

@@ -18,6 +18,7 @@ from backend.pictures import write_picture
 from tests.end_to_end.driving import FINISHED, ROOT, Worker
 from tests.end_to_end.jobs import ball, make_job
 from tests.end_to_end.tiny_weights import write_tiny_model
+from tests.patience import PATIENCE_SECONDS
 
 #: Python runs this at the start of every process that finds it: each attempt to reach out is noted and refused;
 #: where the page is served, all but those that stay on this computer.
@@ -144,14 +145,14 @@ def test_the_page_in_the_browser_listens_on_this_computer_and_reaches_out_to_nob
         said = served.stdout.readline()
         assert "The page is at http://127.0.0.1:" in said, said + served.stdout.read()
         for path in ("", "config"):
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=60) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=PATIENCE_SECONDS) as answer:
                 assert answer.status == 200 and answer.read()
         family = [psutil.Process(served.pid), *psutil.Process(served.pid).children(recursive=True)]
         ends = [end for process in family for end in process.net_connections(kind="inet")]
         assert ends and {end.laddr.ip for end in ends} <= {"127.0.0.1", "::1"}
     finally:
         served.terminate()
-        served.communicate(timeout=60)
+        served.communicate(timeout=PATIENCE_SECONDS)
     assert sealed.attempts() == ""
 
 

@@ -26,6 +26,7 @@ from backend.jobs.run import run_job
 from tests.end_to_end.driving import FINISHED, ROOT, Worker, is_alive
 from tests.end_to_end.jobs import frames_of, make_job
 from tests.faults.tally import note
+from tests.patience import PATIENCE_SECONDS
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
 
@@ -104,7 +105,7 @@ def test_ended_at_any_moment_a_retry_makes_only_what_is_missing_and_all_is_as_un
             worker.hear(messages.FrameReady)
         time.sleep(chance.uniform(0, 2 * seconds / WANTED))
         ENDS[moment % len(ENDS)](worker)
-        worker.process.wait(20)
+        worker.process.wait(PATIENCE_SECONDS)
         worker.end()
         before, kept = identities(folder), frames_of(folder)
         assert kept.items() <= expected.items(), "what is there is whole and right"

@@ -7,7 +7,6 @@ import logging
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, 
 from examples import checkout
 from tests.blender import scenes
 from tests.blender.jobs_on_disk import PYTHON, frames_of
+from tests.patience import PATIENCE_SECONDS, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -55,10 +55,7 @@ def begun() -> Entry:
 
 def watch(entry: Entry) -> None:
     """Do what Blender's timer does until the job has ended and its result is in."""
-    end = time.monotonic() + 60
-    while watching._tick() is not None:
-        assert time.monotonic() < end, "the job never settled"
-        time.sleep(0.02)
+    wait_until(lambda: watching._tick() is None)
     assert not entry.busy
 
 
@@ -239,14 +236,11 @@ def test_when_blender_ends_in_mid_job_no_process_and_no_half_drawing_stays(
     bpy.ops.wm.save_as_mainfile(filepath=str(file))
     digest = hashlib.sha256(file.read_bytes()).digest()
     script = ENDING.format(root=str(checkout.ROOT), file=str(file), act=act)
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert "Traceback" not in ended.stdout + ended.stderr, ended.stderr
     line = next(line for line in ended.stdout.splitlines() if line.startswith("worker "))
     _, pid, folder = line.split(maxsplit=2)
-    end = time.monotonic() + 10
-    while (alive := _is_running(int(pid))) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not alive, "the worker has outlived its Blender"
+    wait_until(lambda: not _is_running(int(pid)))  # the worker does not outlive its Blender
     assert hashlib.sha256(file.read_bytes()).digest() == digest
     finished = frames_of(Path(folder))
     assert 2 <= len(finished) < 58
@@ -286,7 +280,7 @@ def test_two_blenders_with_the_same_file_each_make_a_folder_of_their_own(
     command = [sys.executable, "-c", COMMANDING.format(root=str(checkout.ROOT), file=str(file))]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(2)]
     for one in both:
-        said = one.communicate(timeout=120)[0].decode("utf-8", "replace")
+        said = one.communicate(timeout=PATIENCE_SECONDS)[0].decode("utf-8", "replace")
         assert one.returncode == 0 and "Traceback" not in said, said
     folders = sorted((tmp_path / "shot_inbetweens").iterdir())
     assert [folder.name for folder in folders] == ["001_f0001-f0009", "002_f0001-f0009"]

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import commands, jobs
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, Queue, State
 
-from tests.blender.jobs_on_disk import PYTHON, frames_of, make_entry
+from tests.blender.jobs_on_disk import PYTHON, frames_of, make_entry, poll_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be frozen by a signal there")
 
@@ -23,13 +22,6 @@ def queue() -> Iterator[Queue]:
     queue = Queue()
     yield queue
     queue.close()
-
-
-def poll_until(queue: Queue, happened: Callable[[], object]) -> None:
-    end = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < end, "it never happened"
-        queue.poll(wait_seconds=0.05)
 
 
 def frozen_in_mid_job(queue: Queue, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Entry, int]:
@@ -50,7 +42,7 @@ def test_silence_is_told_and_ends_nothing_by_itself(
     queue: Queue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry, pid = frozen_in_mid_job(queue, tmp_path / "a", monkeypatch)
-    assert entry.silent_seconds == 2 and entry.state is State.RUNNING
+    assert entry.silent_seconds >= 2 and entry.state is State.RUNNING
     os.kill(pid, signal.SIGCONT)
     poll_until(queue, lambda: not entry.silent_seconds)
     queue.wait(entry)
@@ -75,12 +67,12 @@ def test_restarting_goes_on_in_a_new_worker_and_draws_nothing_twice(
 def test_cancelling_a_silent_worker_ends_it_at_the_first_click(
     queue: Queue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entry, _ = frozen_in_mid_job(queue, tmp_path / "a", monkeypatch)
-    began = time.monotonic()
+    entry, pid = frozen_in_mid_job(queue, tmp_path / "a", monkeypatch)
     queue.cancel(entry)
     queue.wait(entry)
     assert entry.state is State.CANCELLED and "kept" in entry.sentence
-    assert time.monotonic() - began < 20, "it did not wait for a worker that will not answer"
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)  # it was frozen and could not have ended by itself
 
 
 def test_with_nobody_there_a_silent_worker_is_a_failure_in_the_end(
