@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..contract.record import read_bounded
+from ..engines.tooncrafter.configuration import values_in
 from ..errors import UserError, first_line
 
 #: Nobody writes so much to describe a training.
@@ -128,7 +129,7 @@ def read_training(path: Path) -> TrainingConfiguration:
     # RuntimeError: nested without end, or a path through links that lead in a circle.
     faults = (OSError, ValueError, TypeError, AttributeError, RuntimeError, yaml.YAMLError, OmegaConfBaseException)
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(TrainingConfiguration), OmegaConf.create(_text_of(path)))
+        merged = OmegaConf.merge(OmegaConf.structured(TrainingConfiguration), values_in(_text_of(path)))
         configuration = cast(TrainingConfiguration, OmegaConf.to_object(merged))
         for name in ("dataset", "out", "model", "variant", "sketch_encoder"):
             if (value := getattr(configuration, name)) is not None:

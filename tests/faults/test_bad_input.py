@@ -70,6 +70,7 @@ TABLE: dict[str, str] = {
     "train rectify text.yaml --steps some": "invalid int value: 'some'",
     "train rectify nothing.yaml !": "“nothing.yaml” cannot be read as the description of a training",
     "train rectify text.yaml !": "“text.yaml” cannot be read as the description of a training",
+    "train rectify number.yaml !": "it holds no names with values.",
     "train rectify folder !": "“folder” cannot be read as the description of a training: it is no ordinary file.",
     "smooth nothing.mp4 -o out": "There is no movie and no folder “nothing.mp4”.",
     "smooth text.mp4 -o out": "The movie “text.mp4” cannot be read",
@@ -106,6 +107,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("text.png", "text.mp4", "text.yaml", "text.ckpt"):
         (folder / name).write_text("hello: [world")
     write_picture(folder / "picture.png", ball(30))
+    (folder / "number.yaml").write_text("0")
     (folder / "folder").mkdir()
     for name in ("job", "damaged", "later", "keyless", "heavy"):
         make_job(folder / name, (1, 4), engine="tooncrafter" if name == "heavy" else "hold")

@@ -207,7 +207,7 @@ def test_whatever_describes_a_training_it_is_one_or_a_sentence(
 
     written = st.sampled_from([yaml.safe_dump(TRAINING).encode(), json.dumps(TRAINING).encode()])
     extremes = st.sampled_from(
-        (BOMB, b"[" * 5000, b"a: " * 5000, b"${oc.env:HOME}", b"out: ${dataset}", b"- " * 3000)
+        (BOMB, b"[" * 5000, b"a: " * 5000, b"${oc.env:HOME}", b"out: ${dataset}", b"- " * 3000, b"0", b"2026-11-29")
     )
     files = hostile.json_files(TRAINING) | written.flatmap(hostile.damaged) | written | extremes
     try_all(examples, files, check)

@@ -71,6 +71,8 @@ def story() -> Story:
             stream.write(" ".join(map(str, (word, *rest))) + "\n")
 
     def begin() -> Any:
+        settings = driver.window().scene.inbetween
+        settings.engine, settings.import_as = "draft", "reference"
         with bpy.context.temp_override(window=driver.window()):
             assert bpy.ops.inbetween.generate() == {"FINISHED"}
         return importlib.import_module(f"{checkout.ADDON}.tooncrafter_blender.jobs").queue.entries[-1]

@@ -178,6 +178,19 @@ def read_configuration(variant: Path | None = None) -> Configuration:
     return parse_configuration(text, called=str(variant))
 
 
+def values_in(text: str) -> Any:
+    """Return the names and values that a YAML text holds, as OmegaConf has them.
+
+    Raises ValueError for a text that holds something else, such as a number, and OmegaConf's and YAML's errors.
+    """
+    from omegaconf import OmegaConf
+
+    try:
+        return OmegaConf.create(text)
+    except AssertionError as error:  # OmegaConf's whole answer to it
+        raise ValueError("it holds no names with values") from error
+
+
 def parse_configuration(text: str, *, called: str = "the model configuration") -> Configuration:
     """Return the published configuration, changed by what the YAML in `text` names.
 
@@ -188,7 +201,7 @@ def parse_configuration(text: str, *, called: str = "the model configuration") -
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        merged = OmegaConf.merge(_published(), OmegaConf.create(text))
+        merged = OmegaConf.merge(_published(), values_in(text))
         configuration = cast(Configuration, OmegaConf.to_object(merged))
     except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError) as error:
         reason = first_line(error)
