@@ -93,12 +93,12 @@ def train(options: argparse.Namespace) -> None:
 
     torch.set_num_threads(options.threads)
     folder: Path = options.folder
-    for look, each in (("photograph", 260), ("cartoon", 420)):
+    for look, each in (("photograph", 450), ("cartoon", 900)):
         if not (folder / look).exists():
             kinds = dict.fromkeys((*TOLD_BY_KEYS, "arc"), each)
             write_clips(folder / "sources" / look, look, kinds, first_seed=0)
     if not (folder / "arcs").exists():
-        write_clips(folder / "arc_sources", "cartoon", {"arc": 600}, first_seed=420)
+        write_clips(folder / "arc_sources", "cartoon", {"arc": 1500}, first_seed=900)
     for name, sources in (
         ("photograph", "sources/photograph"),
         ("cartoon", "sources/cartoon"),

@@ -39,11 +39,7 @@ class AutoencoderStage(Stage):
         super().__init__(materials)
         self.autoencoder = materials.model.autoencoder
         self.groups = groups_of(materials.model, None, ["encoder", "decoder"])
-        parameters = [
-            parameter
-            for name, parameter in self.autoencoder.named_parameters()
-            if not any(part in name for part in ("time_stack", "mix_factor", "time_mix_conv", "attn_refinement"))
-        ]
+        parameters = single_picture_parameters(self.autoencoder)
         rate = materials.configuration.optimisation.learning_rate
         self.players = [Player("autoencoder", tuple(parameters), rate)]
         #: Mean square of the latents seen, as a running average: what the scale factor is made from.
@@ -77,6 +73,12 @@ class AutoencoderStage(Stage):
         sizes = replace(model.configuration.autoencoder, scale_factor=float(self.square.rsqrt()))
         configuration = replace(model.configuration, autoencoder=sizes)
         return [export_model(folder, model, configuration)]
+
+
+def single_picture_parameters(part: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters of all layers that see one picture only: neither across frames nor to the keys."""
+    others = ("time_stack", "mix_factor", "time_mix_conv", "attn_refinement")
+    return [parameter for name, parameter in part.named_parameters() if not any(other in name for other in others)]
 
 
 def single_pictures(decoder: DualReferenceDecoder, latents: Tensor) -> Tensor:

@@ -62,13 +62,18 @@ class AutoencoderLoss:
 
 @dataclass
 class DecoderLoss:
-    """Weights of the decoder's losses; see `decoder_stage`. adversarial_from: step from which the critic counts."""
+    """Weights of the decoder's losses; see `decoder_stage`. adversarial_from: step from which the critic counts.
+
+    learned_share: of the learning rate, for the layers that a decoder of single pictures has too. Less than 1 keeps
+    what they can do from being undone while the layers across frames and to the keys are new.
+    """
 
     l1: float = 1.0
     perceptual: float = 0.5
     adversarial: float = 0.05
     adversarial_from: int = 2000
     critic_learning_rate: float = 1e-4
+    learned_share: float = 1.0
     critic_channels: int = 64
 
 

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..engines.tooncrafter.network import Autoencoder
-from .autoencoder_stage import psnr
+from .autoencoder_stage import psnr, single_picture_parameters
+from .configuration import TrainingConfiguration
 from .draws import Draws
 from .export import export_model
 from .parameter_groups import groups_of
@@ -36,8 +37,12 @@ class DecoderStage(Stage):
         super().__init__(materials)
         told = materials.configuration.decoder
         self.groups = groups_of(materials.model, None, ["decoder"])
-        decoder = tuple(materials.model.autoencoder.decoder.parameters())
-        self.players = [Player("decoder", decoder, materials.configuration.optimisation.learning_rate)]
+        autoencoder = materials.model.autoencoder
+        shares = dict.fromkeys(single_picture_parameters(autoencoder.decoder), told.learned_share)
+        if begins_without_keys(autoencoder):
+            shares |= match_places(autoencoder, _first_pictures(materials.configuration))
+        rate = materials.configuration.optimisation.learning_rate
+        self.players = [Player("decoder", tuple(autoencoder.decoder.parameters()), rate, shares)]
         self._adversarial = told.adversarial > 0
         if self._adversarial:
             with torch.random.fork_rng(devices=[]):
@@ -45,13 +50,6 @@ class DecoderStage(Stage):
                 self.critic = PatchCritic(told.critic_channels)
             self.players.append(Player("critic", tuple(self.critic.parameters()), told.critic_learning_rate))
         self._decoded: Tensor | None = None
-        if begins_without_keys(materials.model.autoencoder):
-            configuration = materials.configuration
-            windows = Windows(Path(configuration.dataset), "train", frames=1, strides=1, seed=configuration.seed)
-            match_places(
-                materials.model.autoencoder,
-                torch.cat([windows[number].pictures for number in range(_MATCHED_PICTURES)]),
-            )
 
     def forward(self, batch: Batch, draws: Draws, player: str, step: int) -> Loss:
         """Return the decoder's loss on whole clips, or the critic's on what the decoder has just made of them."""
@@ -101,6 +99,12 @@ class DecoderStage(Stage):
     def export(self, folder: Path) -> list[Path]:
         """Write the whole model."""
         return [export_model(folder, self.materials.model, self.materials.model.configuration)]
+
+
+def _first_pictures(configuration: TrainingConfiguration) -> Tensor:
+    """Return a picture each of the first clips, (n, 3, height, width) in -1..1."""
+    windows = Windows(Path(configuration.dataset), "train", frames=1, strides=1, seed=configuration.seed)
+    return torch.cat([windows[number].pictures for number in range(_MATCHED_PICTURES)])
 
 
 def perceptual_distance(autoencoder: Autoencoder, made: Tensor, true_features: Sequence[Tensor]) -> Tensor:

@@ -136,7 +136,7 @@ class Training:
         """Let a player's optimiser take a step, unless its gradient is not finite: then it is as if lost."""
         optimiser = self._optimisers[player.name]
         for group in optimiser.param_groups:
-            group["lr"] = player.learning_rate * self._rate()
+            group["lr"] = player.learning_rate * group["share"] * self._rate()
         length = float(self._accelerator.clip_grad_norm_(list(player.parameters), self._options.gradient_norm))
         # In float16 an overflow is ordinary: the scaler leaves the step out by itself, and scales less.
         scaled = self._options.precision == "fp16"
@@ -278,9 +278,8 @@ _MUST_STAY = ("dataset", "model", "variant", "seed", "lora")
 
 
 def _optimiser(player: Player, configuration: TrainingConfiguration) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(
-        player.parameters, lr=player.learning_rate, weight_decay=configuration.optimisation.weight_decay
-    )
+    groups = [{"params": parameters, "share": share} for parameters, share in player.groups()]
+    return torch.optim.AdamW(groups, lr=player.learning_rate, weight_decay=configuration.optimisation.weight_decay)
 
 
 def _placed(batch: Batch, device: torch.device) -> Batch:

@@ -3,6 +3,8 @@
 Left to chance, queries and keys of a new attention have nothing in common, every place sees the average of both
 pictures, and the average helps nobody: it takes long until the first places match. Here keys begin as the principal
 components of the encoder's features, and queries as the linear estimate of the same components from the decoder's.
+Values begin as those components too: features of a deep level are a hundred times larger than those of the first,
+and an attention that passed them on as they are would drown the picture at its first step.
 """
 
 from __future__ import annotations
@@ -35,8 +37,12 @@ def begins_without_keys(autoencoder: Autoencoder) -> bool:
 
 
 @torch.no_grad()
-def match_places(autoencoder: Autoencoder, pictures: Tensor) -> None:
-    """Set queries and keys of every attention to the keys, from (n, 3, height, width) pictures in -1..1."""
+def match_places(autoencoder: Autoencoder, pictures: Tensor) -> dict[nn.Parameter, float]:
+    """Set queries, keys and values of every attention to the keys, from (n, 3, height, width) pictures in -1..1.
+
+    Returns what was set, each with its share of the learning rate: weights that read large features are small, and
+    would be forgotten in a step as long as others'.
+    """
     dtype = next(autoencoder.encoder.parameters()).dtype
     posterior, features = autoencoder.encode(pictures.to(dtype))
     fusions = fusions_of(autoencoder)
@@ -53,6 +59,8 @@ def match_places(autoencoder: Autoencoder, pictures: Tensor) -> None:
             hook.remove()
     for index, fusion in fusions.items():
         _match(fusion, _places(drawn[index]), _places(features[index]))
+    layers = [layer for fusion in fusions.values() for layer in (fusion.to_q, fusion.to_k, fusion.to_v)]
+    return {layer.weight: min(1.0, _size_among_drawn(layer)) for layer in layers}
 
 
 def _places(features: Tensor) -> Tensor:
@@ -73,6 +81,12 @@ def _match(fusion: Fusion, drawn: Tensor, seen: Tensor) -> None:
     order = torch.arange(width).reshape(-1, fusion.heads).T.flatten() % components.shape[0]
     fusion.to_k.weight.copy_(components[order])
     fusion.to_q.weight.copy_(_SHARPNESS * estimate[order])
+    fusion.to_v.weight.copy_(components[torch.arange(width) % components.shape[0]])
+
+
+def _size_among_drawn(layer: nn.Linear) -> float:
+    """Return how large weights are, compared with those that PyTorch draws for such a layer."""
+    return float(layer.weight.std()) * (3 * layer.in_features) ** 0.5
 
 
 def _components(features: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -27,11 +27,23 @@ class Loss:
 
 @dataclass(frozen=True)
 class Player:
-    """Parameters with an optimiser of their own."""
+    """Parameters with an optimiser of their own.
+
+    shares: of the learning rate, for those that are to change less than the others, such as layers that an earlier
+    training has brought to where they are.
+    """
 
     name: str
     parameters: tuple[nn.Parameter, ...]
     learning_rate: float
+    shares: Mapping[nn.Parameter, float] = field(default_factory=dict)
+
+    def groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Return all parameters, those of one share together with it."""
+        groups: dict[float, list[nn.Parameter]] = {}
+        for parameter in self.parameters:
+            groups.setdefault(self.shares.get(parameter, 1.0), []).append(parameter)
+        return [(parameters, share) for share, parameters in groups.items()]
 
 
 @dataclass

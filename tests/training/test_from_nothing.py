@@ -61,6 +61,21 @@ def test_places_find_their_like_in_the_keys_before_anything_is_trained() -> None
     assert all(after[index] > 1.3 for index in after), (before, after)
 
 
+@torch.no_grad()
+def test_what_the_keys_say_is_as_loud_at_every_level_and_weights_that_read_loud_features_change_less() -> None:
+    autoencoder = new_model(small.configuration(), 0).autoencoder
+    autoencoder.encoder.down[3].block[0].conv2.weight *= 300
+    pictures = blocks(24, seed=1)
+    shares = match_places(autoencoder, pictures)
+    _, features = autoencoder.encode(pictures)
+    for index, fusion in fusions_of(autoencoder).items():
+        values = fusion.to_v(rearrange(features[index], "n c h w -> (n h w) c"))
+        assert 0.2 < float(values.std(dim=0).mean()) < 5
+        assert all(0 < shares[layer.weight] <= 1 for layer in (fusion.to_q, fusion.to_k, fusion.to_v))
+    loudest = max(fusions_of(autoencoder))
+    assert shares[fusions_of(autoencoder)[loudest].to_k.weight] < 0.3
+
+
 def test_a_decoder_that_has_learned_to_read_the_keys_is_left_as_it_is() -> None:
     autoencoder = new_model(small.configuration(), 0).autoencoder
     fusion = next(iter(fusions_of(autoencoder).values()))

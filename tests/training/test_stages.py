@@ -79,6 +79,17 @@ def test_the_decoder_stage_changes_the_decoder_alone(model: Path, dataset: Path,
         assert part in said
 
 
+def test_layers_that_single_pictures_need_too_can_learn_more_slowly(
+    model: Path, dataset: Path, tmp_path: Path
+) -> None:
+    told = small.told(dataset, model, tmp_path / "run", steps=1, weight_decay=0.0)
+    told.decoder.learned_share = 0.0
+    (path,), _ = run("decoder", told)
+    new = ("time_stack", "mix_factor", "time_mix_conv", "attn_refinement")
+    different = changed(load_file(model), load_file(path))
+    assert different and all(any(part in key for part in new) for key in different)
+
+
 def test_the_sketch_stage_writes_an_encoder_that_fits_and_leaves_the_model_alone(
     model: Path, dataset: Path, tmp_path: Path
 ) -> None:
