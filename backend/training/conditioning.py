@@ -43,7 +43,7 @@ class Latents:
     def __init__(self, model: ToonCrafter, most_bytes: int = 2**29) -> None:
         self._autoencoder = model.autoencoder
         self._bytes_left = most_bytes
-        self._known: dict[tuple[int, int, int], tuple[Tensor, Tensor]] = {}
+        self._known: dict[tuple[str, int, int], tuple[Tensor, Tensor]] = {}
 
     @torch.no_grad()
     def sample(self, batch: Batch, draws: Draws) -> Tensor:
@@ -55,7 +55,7 @@ class Latents:
         scaled = torch.stack(clips) * self._autoencoder.scale_factor
         return rearrange(scaled, "b t c h w -> b c t h w").to(batch.pictures.device)
 
-    def _encode(self, key: tuple[int, int, int], pictures: Tensor) -> tuple[Tensor, Tensor]:
+    def _encode(self, key: tuple[str, int, int], pictures: Tensor) -> tuple[Tensor, Tensor]:
         posterior, _ = self._autoencoder.encode(pictures)
         deviation = torch.exp(0.5 * posterior.log_variance.clamp(-30, 20))
         known = posterior.mean.to("cpu", torch.float16), deviation.to("cpu", torch.float16)

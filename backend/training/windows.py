@@ -27,11 +27,11 @@ _ORDER, _WINDOW = 1, 2
 class Window:
     """Frames of a clip as a training sample.
 
-    clip: its place in the split. first, stride: which frames of it. pictures: (frames, 3, height, width) in -1..1.
+    clip: its name in the dataset. first, stride: which frames of it. pictures: (frames, 3, height, width) in -1..1.
     fps: frames per second that these frames would have.
     """
 
-    clip: int
+    clip: str
     first: int
     stride: int
     pictures: Tensor
@@ -43,7 +43,7 @@ class Window:
 class Batch:
     """Windows side by side: pictures (batch, frames, 3, height, width), fps (batch,); keys tell windows apart."""
 
-    keys: tuple[tuple[int, int, int], ...]
+    keys: tuple[tuple[str, int, int], ...]
     pictures: Tensor
     fps: Tensor
     captions: tuple[str, ...]
@@ -86,21 +86,20 @@ class Windows(Dataset[Window]):
         epoch, place = divmod(sample, len(self.clips))
         order = np.random.default_rng([self._seed, _ORDER, epoch]).permutation(len(self.clips))
         random = np.random.default_rng([self._seed, _WINDOW, sample])
-        number = int(order[place])
-        clip = self.clips[number]
+        clip = self.clips[order[place]]
         steps = max(self._frames - 1, 1)
         stride = int(random.integers(1, max(1, min(self._strides, (clip.frames - 1) // steps)) + 1))
         first = int(random.integers(0, clip.frames - (self._frames - 1) * stride))
-        return self._window(number, clip, first, stride)
+        return self._window(clip, first, stride)
 
     def whole(self, number: int) -> Window:
         """Return the clip of that number from its first frame on, without gaps: for samples that stay the same."""
-        return self._window(number, self.clips[number], 0, 1)
+        return self._window(self.clips[number], 0, 1)
 
-    def _window(self, number: int, clip: ClipEntry, first: int, stride: int) -> Window:
+    def _window(self, clip: ClipEntry, first: int, stride: int) -> Window:
         paths = pictures_of(self._dataset, clip)[first : first + (self._frames - 1) * stride + 1 : stride]
         pictures = torch.stack([self._picture(path) for path in paths])
-        return Window(number, first, stride, pictures, clip.fps / stride, clip.caption)
+        return Window(clip.name, first, stride, pictures, clip.fps / stride, clip.caption)
 
     def _picture(self, path: Path) -> Tensor:
         try:

@@ -18,7 +18,7 @@ from backend.errors import UserError
 from backend.training.dataset import Index, read_index
 from backend.training.dataset.build import Wanted, build_dataset
 from backend.training.dataset.filters import motion_of, text_share, why_left_out
-from backend.training.windows import Windows
+from backend.training.windows import Windows, collate
 
 ROOT = Path(__file__).resolve().parents[2]
 WANTED = Wanted(64, 40, shortest=16, held_out=0.25)
@@ -218,16 +218,26 @@ def test_training_samples_are_the_same_for_the_same_seed_and_number(built: tuple
     assert first.pictures.shape == (6, 3, 40, 64)
     assert float(first.pictures.min()) >= -1 and float(first.pictures.max()) <= 1
     keys = {(window.clip, window.stride) for window in (windows[number] for number in range(60))}
-    assert {clip for clip, _ in keys} == set(range(len(windows))) and {stride for _, stride in keys} == {1, 2, 3}
-    clip = windows.clips[other.clip]
+    clips = {clip.name: clip for clip in windows.clips}
+    assert {clip for clip, _ in keys} == clips.keys() and {stride for _, stride in keys} == {1, 2, 3}
+    clip = clips[other.clip]
     assert other.fps == pytest.approx(clip.fps / other.stride)
 
 
 def test_every_clip_comes_once_in_each_epoch(built: tuple[Path, Index]) -> None:
     windows = Windows(built[0], "train", frames=4, strides=1, seed=9)
     for epoch in range(3):
-        numbers = [windows[epoch * len(windows) + place].clip for place in range(len(windows))]
-        assert sorted(numbers) == list(range(len(windows)))
+        seen = [windows[epoch * len(windows) + place].clip for place in range(len(windows))]
+        assert sorted(seen) == sorted(clip.name for clip in windows.clips)
+
+
+def test_no_two_samples_of_a_dataset_are_taken_for_one_another(built: tuple[Path, Index]) -> None:
+    train, held_out = (Windows(built[0], split, frames=4, strides=1, seed=9) for split in ("train", "held-out"))
+    pictures = {}
+    for window in [train.whole(number) for number in range(len(train))] + [held_out.whole(0)]:
+        key = collate([window]).keys[0]
+        assert key not in pictures
+        pictures[key] = window.pictures
 
 
 def test_a_dataset_without_long_enough_clips_and_one_with_lost_pictures_say_so(

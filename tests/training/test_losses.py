@@ -59,7 +59,7 @@ def test_the_latent_condition_is_both_keys_with_zeros_between() -> None:
 
 def test_latents_are_sampled_anew_from_a_distribution_that_is_encoded_once() -> None:
     model = new_model(small.configuration(), 0)
-    batch = Batch(((0, 0, 1),), torch.rand(1, 4, 3, 16, 32) * 2 - 1, torch.tensor([8.0]), ("",))
+    batch = Batch((("000001", 0, 1),), torch.rand(1, 4, 3, 16, 32) * 2 - 1, torch.tensor([8.0]), ("",))
     latents = Latents(model)
     first, second, again = (latents.sample(batch, Draws(seed)) for seed in (1, 2, 1))
     assert torch.equal(first, again) and not torch.equal(first, second)
