@@ -21,7 +21,7 @@ def engine() -> nano.ToonCrafterEngine:
     return nano.open_engine(nano.KEPT)
 
 
-def test_what_it_draws_is_nearer_to_the_truth_than_a_cross_fade_and_than_a_key(
+def test_what_it_draws_is_clearly_nearer_to_the_truth_than_a_cross_fade_and_than_a_key(
     engine: nano.ToonCrafterEngine,
 ) -> None:
     middle = list(nano.MIDDLE)
@@ -33,8 +33,8 @@ def test_what_it_draws_is_nearer_to_the_truth_than_a_cross_fade_and_than_a_key(
             ways = nano.draw(engine, clip), nano.cross_fade(clip), nano.nearest_key(clip)
             rows.append([nano.psnr(way[middle], truth) for way in ways])
     drawn, faded, key = np.mean(rows, axis=0)
-    assert drawn > faded
-    assert drawn > key
+    assert drawn > faded + 2
+    assert drawn > key + 3
 
 
 def test_the_same_seed_draws_the_same_and_the_keys_are_the_artists(engine: nano.ToonCrafterEngine) -> None:
@@ -44,7 +44,10 @@ def test_the_same_seed_draws_the_same_and_the_keys_are_the_artists(engine: nano.
     np.testing.assert_array_equal(once[[0, -1]], nano.unit(clip.frames)[[0, -1]])
 
 
-def test_a_guide_reaches_the_drawing(engine: nano.ToonCrafterEngine) -> None:
-    clip = make_clip("arc", "cartoon", SEEDS[0])
-    led, alone = nano.draw(engine, clip, (nano.GUIDED,)), nano.draw(engine, clip)
-    assert np.abs(led[nano.GUIDED] - alone[nano.GUIDED]).max() > 1 / 255
+def test_a_guide_takes_away_most_of_the_error_where_keys_do_not_tell_the_way(
+    engine: nano.ToonCrafterEngine,
+) -> None:
+    clips = [make_clip("arc", "cartoon", seed) for seed in SEEDS]
+    alone = [nano.error_at_guide(clip, nano.draw(engine, clip)) for clip in clips]
+    led = [nano.error_at_guide(clip, nano.draw(engine, clip, (nano.GUIDED,))) for clip in clips]
+    assert np.mean(led) < np.mean(alone) / 2, (led, alone)
