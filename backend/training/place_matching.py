@@ -9,6 +9,7 @@ and an attention that passed them on as they are would drown the picture at its 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -60,7 +61,7 @@ def match_places(autoencoder: Autoencoder, pictures: Tensor) -> dict[nn.Paramete
     for index, fusion in fusions.items():
         _match(fusion, _places(drawn[index]), _places(features[index]))
     layers = [layer for fusion in fusions.values() for layer in (fusion.to_q, fusion.to_k, fusion.to_v)]
-    return {layer.weight: min(1.0, _size_among_drawn(layer)) for layer in layers}
+    return {parameter: min(1.0, _size_among_drawn(layer)) for layer in layers for parameter in layer.parameters()}
 
 
 def _places(features: Tensor) -> Tensor:
@@ -86,7 +87,7 @@ def _match(fusion: Fusion, drawn: Tensor, seen: Tensor) -> None:
 
 def _size_among_drawn(layer: nn.Linear) -> float:
     """Return how large weights are, compared with those that PyTorch draws for such a layer."""
-    return float(layer.weight.std()) * (3 * layer.in_features) ** 0.5
+    return float(layer.weight.std()) * math.sqrt(3 * layer.in_features)
 
 
 def _components(features: Tensor) -> Tensor:
