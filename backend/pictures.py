@@ -202,6 +202,20 @@ def sweep_pictures(folder: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
+def told_of_earlier(folder: Path, count: int) -> str:
+    """Return a sentence about numbered pictures beyond the `count` that were just written; "" without any.
+
+    They are of an earlier, longer result. Nobody's pictures are deleted, but they must not be taken for this one's.
+    """
+    earlier = [path.name for path in folder.glob("*.png") if path.stem.isdecimal() and int(path.stem) > count]
+    if not earlier:
+        return ""
+    return (
+        f"“{folder}” still holds pictures of an earlier, longer result, from “{min(earlier)}” on ({len(earlier)}). "
+        "They are no part of this one: remove them, or choose an empty folder."
+    )
+
+
 def read_fingerprint(path: Path) -> str:
     """Return what the picture says it was made from; "" for a file that is absent, damaged or not ours."""
     try:

@@ -23,6 +23,7 @@ from ..contract.job import (
     frame_path,
     new_id,
     picture_name,
+    read_job,
     write_job,
 )
 from ..contract.messages import Notice
@@ -31,7 +32,7 @@ from ..film import check_movie_name, write_movie
 from ..film.stills import Still, write_stills
 from ..jobs.run import Listen, run_job
 from ..jobs.work_folder import stamp_of, work_beside
-from ..pictures import picture_size, read_picture
+from ..pictures import picture_size, read_picture, told_of_earlier
 from .board import Panel, Shot, Timing, board_segments, rough, shots_as_source
 from .board_file import BoardShot
 
@@ -127,6 +128,8 @@ def make_animatic(request: AnimaticRequest, plan: Plan, listen: Listen) -> None:
                 _write_movie(output, pictures, request.rate, folder)
             else:
                 _write_folder(output, pictures, folder)
+                if told := told_of_earlier(output, len(pictures)):
+                    listen(Notice(read_job(folder).id, told))
         if request.film:
             whole = [path for shot in plan.shots for path in _pictures(folder, plan.segments, shot)]
             request.film.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -123,7 +122,7 @@ def colour_sequence(request: ColourRequest, plan: Plan, listen: Listen) -> list[
             if place in plan.references:
                 write_picture(_output(request, drawing), _reference(plan, place))
             else:
-                shutil.copyfile(frame_path(folder, place + 1), _output(request, drawing))
+                write_picture(_output(request, drawing), read_picture(frame_path(folder, place + 1)))
     return [_output(request, drawing) for drawing in plan.drawings]
 
 

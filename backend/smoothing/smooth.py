@@ -23,7 +23,7 @@ from ..errors import Cancelled, UserError
 from ..film import MOVIE_ENDINGS, Film, Sound, check_movie_name, open_film, write_movie, write_sound
 from ..jobs.run import run_job
 from ..jobs.work_folder import work_beside
-from ..pictures import read_fingerprint, read_picture, sweep_pictures, write_picture
+from ..pictures import read_fingerprint, read_picture, sweep_pictures, told_of_earlier, write_picture
 from .camera import then, undone
 from .exposure_sheet import Shot, read_sheet
 from .keyed_jobs import KeyedJob, KeyWriter, plan_jobs
@@ -218,6 +218,8 @@ class _Work:
             if number not in finished:
                 picture = frame.astype(np.float32) / np.float32(255)
                 write_picture(out / _name(number), picture, f"{self.stamp}:{number}")
+        if told := told_of_earlier(out, count):
+            self._watch.note(told)
         if self._film.sound:
             write_sound(out / "sound.mka", self._sound(count), desk)
 

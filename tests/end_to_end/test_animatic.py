@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -99,6 +100,33 @@ def test_a_movie_for_each_shot_and_what_is_there_is_not_replaced(made: Path, tmp
     again = animatic(*arguments)
     assert again.returncode == 2 and "001.mp4” exists already" in again.stderr
     assert animatic(*arguments, "--overwrite").returncode == 0
+
+
+def test_killed_the_same_command_goes_on_and_a_shorter_one_tells_what_is_left_of_a_longer(
+    made: Path, tmp_path: Path
+) -> None:
+    panels = [made / "panels" / f"panel_{number}.png" for number in (1, 2, 3)]
+    arguments = [*map(str, panels), "-o", tmp_path / "out", "--panel", "8"]
+    command = [sys.executable, "-m", "backend", "animatic", *map(str, arguments)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not list(tmp_path.glob("out_work/*/frames/*.png")):
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "out").exists(), "killed before the end"
+    assert list(tmp_path.glob("out_work/*/frames/*.png")), "what was drawn is kept"
+    assert animatic(*arguments).returncode == 0
+    assert animatic(*arguments[:3], "-o", tmp_path / "whole", "--panel", "8").returncode == 0
+    resumed, whole = (
+        {path.name: np.asarray(Image.open(path)).tobytes() for path in (tmp_path / name / "001").iterdir()}
+        for name in ("out", "whole")
+    )
+    assert resumed == whole and len(whole) == 24
+
+    shorter = animatic(*panels, "-o", tmp_path / "out", "--panel", "5", "--overwrite")
+    assert shorter.returncode == 0
+    assert "of an earlier, longer result, from “0016.png” on (9)" in shorter.stdout + shorter.stderr
+    assert len(list((tmp_path / "out" / "001").iterdir())) == 24, "nobody's pictures are deleted"
 
 
 @pytest.mark.parametrize(
