@@ -8,6 +8,9 @@ import pytest
 
 from backend.engines.draft import between
 from backend.engines.draft.between import find_between
+from backend.engines.draft.colour import premultiply
+from benchmarks.draft_clips.canvas import rasterize
+from benchmarks.draft_clips.scenes import SCENES, SIZE
 
 SKIN, EYE, INK = (240, 200, 160, 255), (250, 250, 250, 255), (20, 20, 30, 255)
 Points = list[tuple[tuple[float, float], tuple[float, float], tuple[int, ...]]]
@@ -68,6 +71,13 @@ def test_a_mouth_that_opens_beyond_the_chin_leaves_no_skin_on_the_coat() -> None
         below_the_chin = whole.draw(time)[155:200, 100:220].astype(int)
         skin = (np.abs(below_the_chin - SKIN) < 40).all(axis=-1)
         assert skin.sum() < 12, f"at {time}"
+
+
+def test_no_ground_shows_through_a_head_that_turns() -> None:
+    start, end = (premultiply((rasterize(SCENES["head"](t), SIZE) / 255).astype(np.float32)) for t in (0.0, 1.0))
+    half = find_between(start, end).draw(0.5)
+    holes = (half[..., 3] < 128) & (start[..., 3] > 128) & (end[..., 3] > 128)
+    assert holes.sum() < 100, "the hair and the face slide apart"
 
 
 def test_what_lands_squashed_keeps_its_shape_until_it_lands() -> None:

@@ -88,7 +88,8 @@ def _trust(a: View, b: View, time: float, opaque: bool, scale: float) -> Map:
             worth = np.where(other.hidden, np.float32(-1), np.float32(near - _EMPTY_SAYS_LESS))
         np.add(own.confidence * np.float32(CONFIDENCE_WEIGHT), np.float32(near - CONFIDENCE_WEIGHT / 2), out=worth,
                where=own.seen)  # fmt: skip
-        np.subtract(worth, 1, out=worth, where=own.seen & (own.confidence < LEAST_CONFIDENCE / 2))
+        guessed = own.seen & (own.confidence < LEAST_CONFIDENCE / 2)
+        np.subtract(worth, 1, out=worth, where=guessed & other.seen)
         trust.append(worth)
     window = max(3, int(5 * scale) | 1)
     return cv2.blur(cv2.subtract(trust[0], trust[1]), (window, window))

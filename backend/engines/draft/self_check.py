@@ -17,6 +17,8 @@ MOST_DISAGREEMENT_IF_FLOW_FAILS = 0.15
 HALF_OF_FLOW = 0.5
 #: Transparent flat art: up to this, regions were understood, whatever flow says: it smears until it agrees.
 UNDERSTOOD = 0.2
+#: But not where parts slide apart along more than this share of their borders, as those of a turning head do.
+MOST_SLIP = 0.75
 #: In flat art at least this share of what is drawn, lines and all, differs from what is beside it by no more than
 #: so much (of 255).
 _FLAT_SHARE = 0.42

@@ -26,6 +26,7 @@ from .self_check import (
     HALF_OF_FLOW,
     MOST_DISAGREEMENT,
     MOST_DISAGREEMENT_IF_FLOW_FAILS,
+    MOST_SLIP,
     UNDERSTOOD,
     is_flat,
     opaque_disagreement,
@@ -175,7 +176,8 @@ def solve(
         return "regions", by_regions, 0.0
     disagreement = opaque_disagreement if opaque else transparent_disagreement
     ours = disagreement(a, b, by_regions)
-    if ours <= MOST_DISAGREEMENT or (not opaque and ours <= UNDERSTOOD and is_flat(a) and is_flat(b)):
+    understood = not opaque and ours <= UNDERSTOOD and slip <= MOST_SLIP and is_flat(a) and is_flat(b)
+    if ours <= MOST_DISAGREEMENT or understood:
         return "regions", by_regions, ours
     by_flow = solve_flow(a, b, opaque)
     theirs = disagreement(a, b, by_flow)
