@@ -31,6 +31,8 @@ _OLDEST = (4, 5)
 _APART = {"setup", "faults"}
 #: What is written differently for each version of Blender.
 _TESTS = (
+    "test_colouring.py",
+    "test_remembered.py",
     "test_results.py",
     "test_strokes.py",
     "test_showing.py",
