@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 import shutil
+import signal
 import sys
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,8 +29,8 @@ RED, WINE, CREAM, GOLD = "#e6453b", "#9c2a3c", "#fbe9d2", "#f0b429"
 #: Frames of the line drawings; at BLANK nothing is drawn, and only the first is coloured.
 FRAMES, BLANK, LAST = (1, 3, 5, 7, 9, 11, 13, 15), 9, 16
 MIDDLE = 5
-#: So many more drawings that no machine colours them while a hand clicks.
-LONG = 300
+#: So many more drawings that the engine is still at work when the first of them is noticed.
+MORE = 40
 
 
 def place_of(number: float) -> drawing.Point:
@@ -143,8 +147,14 @@ def colour_drawings() -> Story:
     yield 1.0
 
 
-def story() -> Story:
-    queue = ours("jobs").queue
+def camera_share() -> float:
+    """How much of the viewport's width the camera's frame takes, 0..1."""
+    (left, _), (right, _) = shots.on_screen([(-shots.CAMERA_WIDTH / 2, 0), (shots.CAMERA_WIDTH / 2, 0)])
+    return (right - left) / shots.canvas()[2]
+
+
+def set_the_stage() -> Story:
+    """The line drawings in a file of their own, with the panel open."""
     sidebar.watch()
     place = driver.OUT / "shot"
     place.mkdir(parents=True)
@@ -158,6 +168,9 @@ def story() -> Story:
     view.spaces.active.overlay.use_gpencil_onion_skin = False
     yield from shots.look_through_camera(view)
 
+
+def what_is_missing() -> Generator[float, None, tuple[int, float]]:
+    """What the panel says; return how red the coloured drawing is and where it is (`red`)."""
     say("what is missing")
     yield from tab_says("None of the 7 drawings on “Lines” is coloured yet.")
     screenshot("colouring_missing", shots.viewport())
@@ -181,7 +194,12 @@ def story() -> Story:
     size, start = red()
     assert size > 1000, size
     keep_step("The bird is drawn")
+    return size, start
 
+
+def every_way(size: int, start: float) -> Story:
+    """Each way of showing the colours is one undo step and changes nothing of the person's. The last one stays."""
+    queue = ours("jobs").queue
     before = everything()
     for how in ("strip", "reference", "strokes"):
         say("as", how)
@@ -211,13 +229,17 @@ def story() -> Story:
             yield from driver.undo()
             assert everything() == before
 
+
+def by_picture(size: int) -> Story:
+    """A picture file as reference, in the place of the coloured drawing."""
     say("as a picture shows it")
-    first = queue.entries[0]
-    shutil.copy(first.folder / "keys" / "0001.png", place / "bird sheet.png")
+    first = ours("jobs").queue.entries[0]
+    sheet = driver.OUT / "shot" / "bird sheet.png"
+    shutil.copy(first.folder / "keys" / "0001.png", sheet)
     yield from driver.undo()
     layer_of("Fills").frames.remove(FRAMES[0])
     settings().colours, settings().show_as = "picture", "strokes"
-    settings().picture = bpy.data.images.load(str(place / "bird sheet.png"))
+    settings().picture = bpy.data.images.load(str(sheet))
     yield from tab_says("7 drawings on Lines Coloured as in bird sheet.png")
     keep_step("A picture is chosen")
     before = everything()
@@ -235,13 +257,15 @@ def story() -> Story:
     yield from driver.undo()
     assert everything() == before
 
+
+def cancelled() -> Story:
+    """Stopped in the middle: nothing comes in."""
+    queue = ours("jobs").queue
     say("cancelled")
-    for number in range(LONG):
-        drawing.draw(bird_object(), layer_of("Lines"), LAST + 1 + number, lines(7 * (number % 20) / 20))
-    scene = driver.window().scene
-    scene.frame_end = LAST + LONG
-    scene.inbetween.width = 960
-    keep_step("Many more drawings")
+    for number in range(MORE):
+        drawing.draw(bird_object(), layer_of("Lines"), LAST + 1 + number, lines(7 * number / MORE))
+    driver.window().scene.frame_end = LAST + MORE
+    keep_step("More drawings")
     before = everything()
     entries = len(queue.entries)
     yield from sidebar.press("Colour Drawings")
@@ -249,19 +273,28 @@ def story() -> Story:
     entry = queue.entries[-1]
     yield from wait_until(lambda: entry.finished or not entry.busy)
     assert entry.busy, (entry.sentence, entry.hint)
-    yield 0.3
+    # However fast the machine and however slow the hand: it gets no further before it is cancelled.
+    os.kill(queue.worker_pid, signal.SIGSTOP)
+    yield 1.0
+    done = len(entry.finished)
     screenshot("colouring_during", shots.viewport())
+    worker = queue.worker_pid
     yield from sidebar.press_operator("inbetween.cancel")
+    yield from wait_until(lambda: entry.cancelling or not entry.busy, 60)
+    with contextlib.suppress(ProcessLookupError):  # it was silent for so long that it was ended
+        os.kill(worker, signal.SIGCONT)
     yield from wait_until(lambda: not entry.busy)
-    assert entry.state == "cancelled" and 0 < len(entry.finished) < LONG, (entry.state, len(entry.finished))
+    assert entry.state == "cancelled" and done <= len(entry.finished) < MORE, (entry.state, len(entry.finished))
     yield 1.0
     assert everything() == before and not shown(entry.job.id)
 
 
-def camera_share() -> float:
-    """How much of the viewport's width the camera's frame takes, 0..1."""
-    (left, _), (right, _) = shots.on_screen([(-shots.CAMERA_WIDTH / 2, 0), (shots.CAMERA_WIDTH / 2, 0)])
-    return (right - left) / shots.canvas()[2]
+def story() -> Story:
+    yield from set_the_stage()
+    size, start = yield from what_is_missing()
+    yield from every_way(size, start)
+    yield from by_picture(size)
+    yield from cancelled()
 
 
 if __name__ == "__main__":
