@@ -199,7 +199,7 @@ def another_blender_and_its_crash(file: Path, place: Path) -> Story:
     assert second.process.returncode == -signal.SIGKILL, second.log.read_text()
     assert "Traceback" not in second.log.read_text(errors="replace")
     worker, _, cut = second.said("crashing").partition(" ")
-    yield from wait_until(lambda: not Path(f"/proc/{worker}").exists())
+    yield from wait_until(lambda: not is_running(worker))
     in_window(bpy.ops.wm.recover_auto_save, filepath=str(second.recovery()))
     assert bpy.data.filepath == str(file)
     yield from wait_until(lambda: listed(cut) and listed(str(theirs)))
@@ -214,6 +214,12 @@ def another_blender_and_its_crash(file: Path, place: Path) -> Story:
     assert hashlib.sha256(file.read_bytes()).digest() == digest
     driver.screenshot("recovered")
     yield from reopened()
+
+
+def is_running(process: object) -> bool:
+    """Whether a process runs; one that has ended stays listed while nobody has asked how."""
+    stat = Path(f"/proc/{process}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def listed(folder: str) -> Any:
@@ -244,7 +250,7 @@ def add_on_off_and_on() -> Story:
     worker = ours("jobs").queue.worker_pid
     before = persons()
     in_window(addon_utils.disable, checkout.ADDON, default_set=True)
-    yield from wait_until(lambda: not Path(f"/proc/{worker}").exists())
+    yield from wait_until(lambda: not is_running(worker))
     assert persons() == before and (entry.folder / "frames").is_dir()
     assert in_window(addon_utils.enable, checkout.ADDON, default_set=True)
     again = begin("hold")
