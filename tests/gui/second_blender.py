@@ -89,8 +89,9 @@ def story() -> Story:
     for earlier in (place / "temporary").glob("*_autosave.blend"):
         earlier.unlink()
     yield from wait_until(lambda: list((place / "temporary").glob("*_autosave.blend")))
+    driver.window().scene.render.resolution_percentage = 300  # so that the crash comes in mid-job
     entry = begin()
-    yield from wait_until(lambda: len(entry.finished) > 1)
+    yield from wait_until(lambda: entry.finished)
     queue = importlib.import_module(f"{checkout.ADDON}.tooncrafter_blender.jobs").queue
     tell("crashing", queue.worker_pid, entry.folder)
     os.kill(os.getpid(), signal.SIGKILL)
