@@ -32,6 +32,8 @@ pytestmark = [
     pytest.mark.usefixtures("bounded_memory"),
 ]
 
+#: Points of a guide that lie further off are refused before anything is drawn.
+NEAR = 2.0**15
 #: No damaged film of a second becomes longer than this.
 MOST_FRAMES = 100_000
 
@@ -159,21 +161,22 @@ def test_whatever_is_uploaded_to_the_page_it_is_a_job_or_a_sentence(
     one = hostile.picture_files() | st.just(whole)
     folder = tmp_path / "job"
 
-    def check(asked: tuple[bytes, bytes, bytes | None, int, float]) -> bool:
-        *files, count, at = asked
+    def check(asked: tuple[bytes, bytes, list[list[tuple[float, float]]], int, float]) -> bool:
+        *files, strokes, count, at = asked
         folder.mkdir()
-        for name, content in zip("abc", files, strict=True):
-            (tmp_path / name).write_bytes(content or b"")
-        guide = tmp_path / "c" if asked[2] is not None else None
-        wish = Wish(tmp_path / "a", tmp_path / "b", count, guide, at)
+        for name, content in zip("ab", files, strict=True):
+            (tmp_path / name).write_bytes(content)
+        wish = Wish(tmp_path / "a", tmp_path / "b", count, [np.array(stroke) for stroke in strokes], at)
         try:
             with fenced(folder, outside):
-                return not refused(lambda: write_wish(wish, folder), str(tmp_path), "in-betweens")
+                return not refused(lambda: write_wish(wish, folder), "“a”", "“b”", "in-betweens")
         finally:
             shutil.rmtree(folder)
 
+    where = st.floats(-NEAR, NEAR)
+    strokes = st.lists(st.lists(st.tuples(where, where), min_size=1, max_size=6), max_size=4)
     numbers = st.integers(-1, 5) | st.sampled_from((0, 60, 61, 10**9))
-    try_all(examples, st.tuples(one, one, st.none() | one, numbers, st.floats(0, 1)), check)
+    try_all(examples, st.tuples(one, one, strokes, numbers, st.floats(0, 1)), check)
 
 
 TRAINING = {
