@@ -21,7 +21,7 @@ from ..backend.errors import UserError
 from . import job_folders, listing, results, takes
 from .errand import errand
 from .home import find_object, find_scene, is_open
-from .hush import standing_aside
+from .hush import hush, standing_aside
 from .jobs import Entry, State, queue
 from .progress import progress_text
 from .properties import look_of
@@ -242,10 +242,14 @@ def _follow(entry: Entry) -> None:
 def push_undo(message: str) -> None:
     """Make what was done since the last step a step that can be undone.
 
-    Without `temp_override` (see hush.py): in a timer the first window is in context anyway.
+    Without `temp_override` (see hush.py) where that can be: in a timer the first window is in context, except between
+    the loading of a file and the first event in the window.
     """
-    if _window():
+    if bpy.ops.ed.undo_push.poll():
         bpy.ops.ed.undo_push(message=message)
+    elif window := _window():
+        with hush(), bpy.context.temp_override(window=window):
+            bpy.ops.ed.undo_push(message=message)
 
 
 def _tell(entry: Entry) -> None:

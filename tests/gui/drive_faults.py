@@ -111,9 +111,9 @@ def story() -> Story:
 
     say("Blender is quit with one job running and one waiting")
     shots.build(KEYS, (1280, 720))
-    begin()
-    begin()
-    yield from wait_until(lambda: ours("jobs").queue.running.finished)
+    first, second = begin(), begin()
+    yield from wait_until(lambda: first.finished)
+    assert second.busy, "the second job could be drawn while the first was looked at"
 
 
 def during_a_render(place: Path) -> Story:
