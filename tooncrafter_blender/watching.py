@@ -242,8 +242,8 @@ def _follow(entry: Entry) -> None:
 def push_undo(message: str) -> None:
     """Make what was done since the last step a step that can be undone.
 
-    Without `temp_override` (see hush.py) where that can be: in a timer the first window is in context, except between
-    the loading of a file and the first event in the window.
+    Without `temp_override` (see hush.py) where that can be: in a timer the first window is in context, except
+    between the loading of a file and the first event in the window.
     """
     if bpy.ops.ed.undo_push.poll():
         bpy.ops.ed.undo_push(message=message)
