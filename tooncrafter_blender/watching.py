@@ -245,11 +245,12 @@ def push_undo(message: str) -> None:
     Without `temp_override` (see hush.py) where that can be: in a timer the first window is in context, except
     between the loading of a file and the first event in the window.
     """
-    if bpy.ops.ed.undo_push.poll():
-        bpy.ops.ed.undo_push(message=message)
+    undo_push: Any = bpy.ops.ed.undo_push
+    if undo_push.poll():
+        undo_push(message=message)
     elif window := _window():
         with hush(), bpy.context.temp_override(window=window):
-            bpy.ops.ed.undo_push(message=message)
+            undo_push(message=message)
 
 
 def _tell(entry: Entry) -> None:
