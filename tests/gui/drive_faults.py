@@ -199,6 +199,7 @@ def another_blender_and_its_crash(file: Path, place: Path) -> Story:
     assert second.process.returncode == -signal.SIGKILL, second.log.read_text()
     assert "Traceback" not in second.log.read_text(errors="replace")
     worker, _, cut = second.said("crashing").partition(" ")
+    os.kill(int(worker), signal.SIGCONT)
     yield from wait_until(lambda: not is_running(worker))
     in_window(bpy.ops.wm.recover_auto_save, filepath=str(second.recovery()))
     assert bpy.data.filepath == str(file)
