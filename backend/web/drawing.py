@@ -207,7 +207,7 @@ def keep(pictures: tuple[Path, ...], folder: Path, fps: float, exposure: int) ->
     kept = {ending: folder / f"inbetweens.{ending}" for ending in ("gif", "mp4", "zip")}
     # Players slow GIFs down that are faster than they like: what is held is one frame of the GIF.
     write_video(kept["gif"], map(read_picture, pictures), fps / exposure)
-    write_video(kept["mp4"], (read_picture(path) for path in pictures for _ in range(exposure)), fps)
+    write_video(kept["mp4"], (picture for picture in map(read_picture, pictures) for _ in range(exposure)), fps)
     with zipfile.ZipFile(kept["zip"], "w", zipfile.ZIP_STORED) as zipped:
         for number, path in enumerate(pictures):
             zipped.write(path, picture_name(number + 1))
