@@ -19,34 +19,12 @@ def unregister() -> None:
 
 def _modules() -> tuple[ModuleType, ...]:
     # Imported here, so that the contract and the queue can be imported without Blender.
-    from . import (
-        animatic,
-        charts,
-        choosing,
-        colouring,
-        commands,
-        first_run,
-        home,
-        installing,
-        job_folders,
-        job_panel,
-        keymap,
-        language,
-        listing,
-        operators,
-        panels,
-        preferences,
-        properties,
-        remembered,
-        removing,
-        sequencer,
-        setting_presets,
-        showing,
-        steering,
-        thumbnails,
-        watching,
-        weights_page,
-    )
+    from . import animatic, colouring, commands, language, sequencer
+    from .interface import choosing, first_run, job_panel, keymap, operators, panels, showing, steering
+    from .jobs import home, job_folders, listing, removing, thumbnails, watching
+    from .settings import preferences, properties, setting_presets
+    from .setup import installing, weights_page
+    from .timeline import charts, remembered
 
     return (
         language,

@@ -14,8 +14,8 @@ import bpy
 from ..backend.contract.job import JOB_FILE, Job, frame_path, read_job
 from ..backend.errors import UserError
 from .generate import Captured, capture_keys
-from .properties import Choice
 from .results import import_result
+from .settings.properties import Choice
 
 _NUMBER_COLUMNS = 12
 

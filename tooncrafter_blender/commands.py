@@ -23,11 +23,13 @@ import bpy
 from ..backend.contract.job import MAX_CANVAS_SIDE_PIXELS, Easing, frame_path
 from ..backend.engines import ENGINES
 from ..backend.errors import UserError
-from . import batches, capture, grease_pencil, watching
+from . import batches, capture
 from .generate import Captured, generate
-from .jobs import Entry, State, queue
-from .properties import Choice, choice_of
+from .jobs import watching
+from .jobs.queue import Entry, State, queue
 from .results import HOW
+from .settings.properties import Choice, choice_of
+from .timeline import grease_pencil
 
 COMMAND = "inbetween"
 DONE, FAILED, BAD_INPUT, CANCELLED = 0, 1, 2, 130

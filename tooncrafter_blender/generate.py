@@ -12,11 +12,15 @@ from ..backend.contract.job import Job
 from ..backend.engines import ENGINES
 from ..backend.environment import Level
 from ..backend.errors import UserError
-from . import capture, charts, environment, job_folders, keyframes, preferences, watching
-from .home import home_of, source_of
-from .jobs import Entry, Home, queue
-from .properties import MAX_SEED, Choice
-from .variations import add_take
+from . import capture
+from .jobs import job_folders, watching
+from .jobs.home import home_of, source_of
+from .jobs.queue import Entry, Home, queue
+from .settings import preferences
+from .settings.properties import MAX_SEED, Choice
+from .setup import environment
+from .takes.variations import add_take
+from .timeline import charts, keyframes
 
 Report = Callable[[int, int], None]
 

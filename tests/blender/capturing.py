@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from bl_ext.checkout.tooncrafter_blender.backend.contract import job
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import capture
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.keyframes import Span
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.timeline.keyframes import Span
 
 from tests.blender import scenes
 

@@ -50,7 +50,7 @@ def scene() -> Iterator[bpy.types.Scene]:
 @pytest.fixture
 def nothing_on_its_way() -> Iterator[None]:
     """No job and no film before the test, and none of its own after it."""
-    from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import queue
+    from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import queue
     from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.sequencer import background
 
     queue.entries.clear()

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from bl_ext.checkout.tooncrafter_blender.backend.contract import job as contract
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, Home, Queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import Entry, Home, Queue
 from PIL import Image, ImageDraw
 
 from tests.patience import wait_until

@@ -15,12 +15,13 @@ from tests.blender.test_transitions import still
 from bl_ext.checkout.tooncrafter_blender.backend.animatic.board import Shot, shot_names  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.backend.contract.job import read_job  # isort: skip
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import home, watching  # isort: skip
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import home  # isort: skip
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import watching  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.animatic.boards import (  # isort: skip
     drawn_board,
     strip_board,
 )
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, State, queue  # isort: skip
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import Entry, State, queue  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.sequencer import background  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.sequencer import strips as material  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.sequencer.reading import key_name  # isort: skip

@@ -12,7 +12,7 @@ from pathlib import Path
 import bpy
 import pytest
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import commands
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import queue
 
 from tests.blender import scenes
 from tests.blender.jobs_on_disk import PYTHON, ROOT

@@ -8,8 +8,8 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import guides
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.capture import graphics
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.timeline import guides
 
 from examples import drawing
 from tests.blender import scenes

@@ -15,15 +15,15 @@ from tests.blender.jobs_on_disk import PYTHON
 from tests.blender.test_strokes import seen
 
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError  # isort: skip
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import watching  # isort: skip
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import watching  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.colouring.colour import colour  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.colouring.drawings import (  # isort: skip
     find_drawings,
     find_drawings_for_picture,
 )
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.colouring.chosen import chosen_drawings  # isort: skip
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, State, queue  # isort: skip
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.properties import choice_of  # isort: skip
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import Entry, State, queue  # isort: skip
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.settings.properties import choice_of  # isort: skip
 
 RED, BLUE = scenes.PALETTE[0], scenes.PALETTE[2]
 FRAMES = (1, 3, 5, 7)

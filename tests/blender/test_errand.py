@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.errand import WeightsErrand
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.errand import WeightsErrand
 
 from tests.blender.jobs_on_disk import PYTHON, ROOT
 from tests.patience import wait_until

@@ -9,8 +9,9 @@ from typing import Any
 
 import bpy
 import pytest
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import first_run, keymap, preferences
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import State, queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.interface import first_run, keymap
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import State, queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.settings import preferences
 
 from tests.blender.jobs_on_disk import make_entry
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bpy
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import guides
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.timeline import guides
 
 from examples import drawing
 from tests.blender import scenes

@@ -12,15 +12,11 @@ from pathlib import Path
 import bpy
 import pytest
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import (
-    environment,
-    job_folders,
-    preferences,
-    properties,
-    watching,
-)
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.generate import generate
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, State, queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import job_folders, watching
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import Entry, State, queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.settings import preferences, properties
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.setup import environment
 
 from tests.blender import scenes
 from tests.blender.jobs_on_disk import PYTHON

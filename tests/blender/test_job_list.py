@@ -12,16 +12,16 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import (
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import (
     home,
     job_folders,
     listing,
     old_jobs,
-    preferences,
     removing,
     watching,
 )
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, State, queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import Entry, State, queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.settings import preferences
 
 from tests.blender import scenes
 from tests.blender.jobs_on_disk import PYTHON

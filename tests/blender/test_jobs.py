@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Queue, State
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import Queue, State
 
 from tests.blender.jobs_on_disk import PYTHON, ROOT, frames_of, make_entry, poll_until
 from tests.patience import wait_until
@@ -163,7 +163,7 @@ import sys, time
 sys.path.insert(0, {str(ROOT.parent)!r})
 from pathlib import Path
 from importlib import import_module
-process = import_module({ROOT.name + ".tooncrafter_blender.worker_process"!r})
+process = import_module({ROOT.name + ".tooncrafter_blender.jobs.worker_process"!r})
 worker = process.WorkerProcess(Path({str(PYTHON)!r}), Path({str(ROOT)!r}))
 worker.events.get()
 print(worker.pid, flush=True)

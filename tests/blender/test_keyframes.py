@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 import pytest
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import guides
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.keyframes import Span, find_spans, why_not
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.timeline import guides
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.timeline.keyframes import Span, find_spans, why_not
 
 from examples import drawing
 from tests.blender import scenes

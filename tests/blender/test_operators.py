@@ -8,8 +8,9 @@ from pathlib import Path
 
 import bpy
 import pytest
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import guides, job_folders
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import State, queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import job_folders
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import State, queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.timeline import guides
 
 from tests.blender import scenes
 from tests.blender.jobs_on_disk import PYTHON

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import addon_utils
 import bpy
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import environment, preferences
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.settings import preferences
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.setup import environment
 
 from examples.checkout import ADDON
 

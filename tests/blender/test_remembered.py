@@ -8,7 +8,10 @@ from typing import Any
 import bpy
 import pytest
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.remembered import Remembered, state_of_drawings
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.timeline.remembered import (
+    Remembered,
+    state_of_drawings,
+)
 
 from tests.blender import scenes
 

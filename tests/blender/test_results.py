@@ -12,10 +12,12 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import properties, results, watching
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import results
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.generate import generate
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, State, queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import watching
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import Entry, State, queue
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.results import shown
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.settings import properties
 from mathutils import Vector
 
 from tests.blender import scenes

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from bl_ext.checkout.tooncrafter_blender.backend.environment import Level, Plan, core_plan, standing
 from bl_ext.checkout.tooncrafter_blender.backend.environment.installer import platform_name
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import environment, generate, preferences, reporting
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Queue, State
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.setup import Wish
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import generate
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import Queue, State
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.settings import preferences
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.setup import environment, reporting
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.setup.installation import Wish
 
 from tests.blender.jobs_on_disk import ROOT, frames_of, make_entry
 

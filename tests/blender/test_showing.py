@@ -8,9 +8,10 @@ from pathlib import Path
 
 import bpy
 import pytest
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import properties, watching
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.generate import generate
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, State, queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import watching
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import Entry, State, queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.settings import properties
 
 from tests.blender import scenes
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import bpy
 import pytest
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import queue
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.properties import choice_of
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import queue
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.sequencer import background, smoothing
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.sequencer import strips as material
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.settings.properties import choice_of
 
 from tests.blender.strip_material import (
     PLACES,

@@ -9,9 +9,12 @@ import bpy
 import pytest
 from bl_ext.checkout.tooncrafter_blender.backend.contract.job import Easing
 from bl_ext.checkout.tooncrafter_blender.backend.contract.timing import Chart
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import charts, generate, guides, preferences, steering
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.keyframes import Span
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.properties import choice_of
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import generate
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.interface import steering
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.settings import preferences
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.settings.properties import choice_of
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.timeline import charts, guides
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.timeline.keyframes import Span
 
 from examples import drawing
 from tests.blender import scenes
@@ -182,7 +185,7 @@ def test_settings_are_kept_applied_and_removed_under_a_name(scene):
 
 
 def test_every_setting_is_part_of_a_preset_or_a_throw_of_the_dice(scene):
-    from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import setting_presets
+    from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.settings import setting_presets
 
     kept = {value.removeprefix("settings.") for value in setting_presets.INBETWEEN_OT_preset_add.preset_values}
     ours = {name for name, _ in scene.inbetween.bl_rna.properties.items() if name not in ("rna_type", "name")}

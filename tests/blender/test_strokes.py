@@ -14,7 +14,8 @@ from tests.blender import scenes
 from bl_ext.checkout.tooncrafter_blender.backend.contract import job as jobs  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.backend.contract import strokes as contract  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError  # isort: skip
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import guides, keyframes  # isort: skip
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.timeline import guides  # isort: skip
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.timeline import keyframes  # isort: skip
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.results import import_result  # isort: skip
 
 RED, INK = "#e6453b", scenes.INK

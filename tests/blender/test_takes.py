@@ -8,20 +8,17 @@ from pathlib import Path
 import bpy
 import pytest
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import (
-    guides,
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import (
     job_folders,
-    keyframes,
     listing,
-    marks,
     old_jobs,
-    redoing,
     removing,
-    takes,
     watching,
 )
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, State, queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import Entry, State, queue
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.results import pictures
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.takes import marks, redoing, takes
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.timeline import guides, keyframes
 
 from tests.blender import scenes
 from tests.blender.jobs_on_disk import PYTHON

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from bl_ext.checkout.tooncrafter_blender.backend.contract.job import Easing, read_job
 from bl_ext.checkout.tooncrafter_blender.backend.errors import UserError
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import home, listing, watching
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, State, queue
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.properties import choice_of
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import home, listing, watching
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import Entry, State, queue
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.sequencer import background, making_room, transitions
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.sequencer import strips as material
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.settings.properties import choice_of
 from PIL import Image
 
 from tests.blender.strip_material import (

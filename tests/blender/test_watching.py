@@ -8,8 +8,9 @@ from pathlib import Path
 
 import bpy
 import pytest
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import results, watching
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, State, queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import results
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import watching
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import Entry, State, queue
 
 from tests.blender import scenes
 from tests.blender.jobs_on_disk import PYTHON

@@ -85,7 +85,7 @@ def made(entry: object) -> list[object]:
 
 
 def story() -> Story:
-    queue = ours("jobs").queue
+    queue = ours("jobs.queue").queue
     sidebar.watch()
     place = driver.OUT / "board"
     place.mkdir(parents=True)
@@ -155,7 +155,7 @@ def story() -> Story:
     yield from sidebar.press_operator("inbetween.strip_animatic")
     yield from wait_until(lambda: len(queue.entries) == 3, 60)
     third = queue.entries[-1]
-    ours("jobs").queue.cancel(third)
+    ours("jobs.queue").queue.cancel(third)
     yield from wait_until(lambda: not third.busy, 60)
     if third.state != "done":
         assert third.state == "cancelled" and len(strips()) == before

@@ -25,7 +25,7 @@ def keys() -> list[int]:
 
 
 def story() -> Story:
-    queue = ours("jobs").queue
+    queue = ours("jobs.queue").queue
     sidebar.watch()
     shots.build((FIRST, LAST), (320, 180))
     yield 1.0
@@ -60,7 +60,7 @@ def story() -> Story:
     yield from sidebar.press(f"Draw Guide at Frame {MIDDLE}")
     yield 0.5
     yield from driver.drag(shots.on_screen(shots.ellipse(-1.2, 1.2, 2.0, 1.8)))
-    assert ours("guides").guide_frames(bpy.data.objects["Creature"]) == (MIDDLE,)
+    assert ours("timeline.guides").guide_frames(bpy.data.objects["Creature"]) == (MIDDLE,)
     screenshot("bad_drawing", shots.viewport())
     yield from sidebar.press("Redo Bad Drawings (1)")
     yield from wait_until(lambda: second.busy, 30)

@@ -137,7 +137,7 @@ def settings() -> Any:
 
 def colour_drawings() -> Story:
     """Press the button and wait for the result; the entry is the last in the queue."""
-    queue = ours("jobs").queue
+    queue = ours("jobs.queue").queue
     before = len(queue.entries)
     yield from sidebar.press("Colour Drawings")
     yield from wait_until(lambda: len(queue.entries) > before, 120)
@@ -199,7 +199,7 @@ def what_is_missing() -> Generator[float, None, tuple[int, float]]:
 
 def every_way(size: int, start: float) -> Story:
     """Each way of showing the colours is one undo step and changes nothing of the person's. The last one stays."""
-    queue = ours("jobs").queue
+    queue = ours("jobs.queue").queue
     before = everything()
     for how in ("strip", "reference", "strokes"):
         say("as", how)
@@ -233,7 +233,7 @@ def every_way(size: int, start: float) -> Story:
 def by_picture(size: int) -> Story:
     """A picture file as reference, in the place of the coloured drawing."""
     say("as a picture shows it")
-    first = ours("jobs").queue.entries[0]
+    first = ours("jobs.queue").queue.entries[0]
     sheet = driver.OUT / "shot" / "bird sheet.png"
     shutil.copy(first.folder / "keys" / "0001.png", sheet)
     yield from driver.undo()
@@ -260,7 +260,7 @@ def by_picture(size: int) -> Story:
 
 def cancelled() -> Story:
     """Stopped in the middle: nothing comes in."""
-    queue = ours("jobs").queue
+    queue = ours("jobs.queue").queue
     say("cancelled")
     for number in range(MORE):
         drawing.draw(bird_object(), layer_of("Lines"), LAST + 1 + number, lines(7 * number / MORE))

@@ -44,7 +44,7 @@ def begin(engine: str = "draft", import_as: str = "reference") -> Any:
     settings = driver.window().scene.inbetween
     settings.engine, settings.import_as = engine, import_as
     assert in_window(bpy.ops.inbetween.generate) == {"FINISHED"}
-    return ours("jobs").queue.entries[-1]
+    return ours("jobs.queue").queue.entries[-1]
 
 
 def creature() -> bpy.types.Object:
@@ -225,7 +225,7 @@ def is_running(process: object) -> bool:
 
 def listed(folder: str) -> Any:
     """The entry of the list whose drawings lie in that folder."""
-    return next((entry for entry in ours("jobs").queue.entries if str(entry.folder) == folder), None)
+    return next((entry for entry in ours("jobs.queue").queue.entries if str(entry.folder) == folder), None)
 
 
 def identities(folder: Path) -> dict[str, tuple[int, int]]:
@@ -248,7 +248,7 @@ def reopened() -> Story:
 def add_on_off_and_on() -> Story:
     say("the add-on is switched off and on again")
     entry = yield from drawing()
-    worker = ours("jobs").queue.worker_pid
+    worker = ours("jobs.queue").queue.worker_pid
     before = persons()
     in_window(addon_utils.disable, checkout.ADDON, default_set=True)
     yield from wait_until(lambda: not is_running(worker))

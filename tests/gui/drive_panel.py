@@ -21,7 +21,7 @@ def references() -> list[bpy.types.Object]:
 
 
 def story() -> Story:
-    jobs = ours("jobs")
+    jobs = ours("jobs.queue")
     queue, states = jobs.queue, jobs.State
     measuring.measure_draws()
     sidebar.watch()

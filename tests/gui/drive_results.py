@@ -49,7 +49,7 @@ def state() -> dict[str, int]:
 
 
 def story() -> Story:
-    jobs = ours("jobs")
+    jobs = ours("jobs.queue")
     queue = jobs.queue
     measuring.measure_draws()
     sidebar.watch()
@@ -127,7 +127,7 @@ def story() -> Story:
     shots.move_key(LAST, 901)
     settings.engine, settings.width, settings.import_as = "hold", 64, "strip"
     yield from at_frame(100)
-    measuring.measure(ours("watching"), "_bring_in", "bring results in")
+    measuring.measure(ours("jobs.watching"), "_bring_in", "bring results in")
     yield from sidebar.press("Generate In-betweens")
     entry = queue.entries[-1]
     measuring.longest.clear()

@@ -116,13 +116,13 @@ seen: dict[int, float] = {}
 
 def at_work(film: Any) -> bool:
     """Whether the film gets on; AssertionError with the reason when it has ended instead."""
-    assert film in ours("sequencer.background").under_way, ours("jobs").queue.refused or "it has ended"
+    assert film in ours("sequencer.background").under_way, ours("jobs.queue").queue.refused or "it has ended"
     return bool(film.errand.done > 0)
 
 
 def story() -> Story:
     background, material = ours("sequencer.background"), ours("sequencer.strips")
-    queue = ours("jobs").queue
+    queue = ours("jobs.queue").queue
     place = driver.OUT / "shot"
     place.mkdir(parents=True)
     sidebar.watch()

@@ -53,7 +53,7 @@ def show_preferences(name: str) -> Story:
 def story() -> Story:
     """Everything, in the order in which a person meets it."""
     yield from wait_until(lambda: bpy.context.window_manager.windows)
-    queue = ours("jobs").queue
+    queue = ours("jobs.queue").queue
     shots.build()  # which also closes the splash screen
     yield 2.0
     yield from show_preferences("preferences-before")

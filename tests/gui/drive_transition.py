@@ -78,7 +78,7 @@ def places() -> dict[str, float]:
 
 
 def story() -> Story:
-    queue = ours("jobs").queue
+    queue = ours("jobs.queue").queue
     place = driver.OUT / "shot"
     place.mkdir(parents=True)
     sidebar.watch()

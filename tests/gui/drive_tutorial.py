@@ -61,7 +61,7 @@ def ink() -> tuple[float, float]:
 
 
 def story() -> Story:
-    jobs = ours("jobs")
+    jobs = ours("jobs.queue")
     queue = jobs.queue
     sidebar.watch()
     began = time.monotonic()
@@ -103,7 +103,7 @@ def story() -> Story:
     yield 1.0
     yield from driver.drag(ball(*GROUND, wide=0.9, high=0.6))
     yield 1.0
-    assert ours("guides").guide_frames(obj) == (GUIDED,)
+    assert ours("timeline.guides").guide_frames(obj) == (GUIDED,)
     screenshot("tutorial_guide", shots.viewport())
 
     say("5. generate")
@@ -121,7 +121,7 @@ def story() -> Story:
     traced = obj.data.layers[f"In-betweens {FIRST}–{LAST}"]
     drawn = [key.frame_number for key in traced.frames if key.drawing.strokes]
     assert drawn == list(range(FIRST + 1, LAST)), drawn
-    guide = ours("guides").guide_layer(obj)
+    guide = ours("timeline.guides").guide_layer(obj)
     guide.hide = True
     places = {}
     for frame in (FIRST, 7, GUIDED, 19, LAST):

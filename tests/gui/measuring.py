@@ -56,7 +56,7 @@ def _timed_draw(draw: Callable[[Any, Any], None], label: str) -> Callable[[Any, 
 
 def measure_watching() -> None:
     """What the add-on does by itself while jobs run."""
-    watching, jobs, prospect = ours("watching"), ours("jobs"), ours("prospect")
+    watching, jobs, prospect = ours("jobs.watching"), ours("jobs.queue"), ours("interface.prospect")
     measure(ours("results"), "put_up", "show a result")
     measure(watching, "redraw", "redraw")
     measure(jobs.queue, "poll", "poll the worker")

@@ -75,7 +75,7 @@ def story() -> Story:
         settings.engine, settings.import_as = "draft", "reference"
         with bpy.context.temp_override(window=driver.window()):
             assert bpy.ops.inbetween.generate() == {"FINISHED"}
-        return importlib.import_module(f"{checkout.ADDON}.tooncrafter_blender.jobs").queue.entries[-1]
+        return importlib.import_module(f"{checkout.ADDON}.tooncrafter_blender.jobs.queue").queue.entries[-1]
 
     with bpy.context.temp_override(window=driver.window()):
         bpy.ops.wm.open_mainfile(filepath=file)
@@ -91,7 +91,7 @@ def story() -> Story:
     yield from wait_until(lambda: list((place / "temporary").glob("*_autosave.blend")))
     driver.window().scene.render.resolution_percentage = 300  # so that the crash comes in mid-job
     entry = begin()
-    queue = importlib.import_module(f"{checkout.ADDON}.tooncrafter_blender.jobs").queue
+    queue = importlib.import_module(f"{checkout.ADDON}.tooncrafter_blender.jobs.queue").queue
     yield from wait_until(lambda: any((entry.folder / "frames").glob("[0-9]*.png")))
     os.kill(queue.worker_pid, signal.SIGSTOP)  # however fast the machine is; whoever sees the crash thaws it
     tell("crashing", queue.worker_pid, entry.folder)

@@ -13,7 +13,7 @@ gr = pytest.importorskip("gradio", reason="needs the extra `web`")
 from backend.contract.job import Settings  # noqa: E402
 from backend.web.panel import build_panel, settings_of  # noqa: E402
 
-BLENDERS = Path(__file__).resolve().parents[2] / "tooncrafter_blender" / "properties.py"
+BLENDERS = Path(__file__).resolve().parents[2] / "tooncrafter_blender" / "settings" / "properties.py"
 #: What Blender's timeline says there, and where a guide lies.
 OWN = {"In-betweens", "Frame Rate", "Guide at"}
 

@@ -8,13 +8,16 @@ import bpy
 
 from ...backend.animatic.board import board_segments, rough, shots_as_source
 from ...backend.contract.job import Canvas, Job, new_id
-from .. import capture, environment, job_folders, preferences
-from ..from_strips import panels_as_source
+from .. import capture
 from ..generate import Captured, submit, variations
-from ..home import home_of, source_of
-from ..jobs import Entry
-from ..properties import Choice
+from ..jobs import job_folders
+from ..jobs.from_strips import panels_as_source
+from ..jobs.home import home_of, source_of
+from ..jobs.queue import Entry
 from ..sequencer import reading
+from ..settings import preferences
+from ..settings.properties import Choice
+from ..setup import environment
 from .boards import drawn_board, strip_board
 from .settings import timing_of
 

@@ -11,11 +11,11 @@ import bpy
 
 from ...backend.animatic.board import Panel, Shot
 from ...backend.errors import UserError
-from .. import grease_pencil
-from ..properties import range_of
-from ..remembered import Remembered, state_of_drawings
 from ..results import artists_layers
 from ..sequencer import strips as material
+from ..settings.properties import range_of
+from ..timeline import grease_pencil
+from ..timeline.remembered import Remembered, state_of_drawings
 from .cuts import shot_at, shots_begin
 
 _T = TypeVar("_T")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import bpy
 
 from ...backend.errors import UserError
-from .. import watching
 from ..generate import Report, told_of
-from ..operators import DONE, Outcome, capture_and_queue, nothing_refuses, refuse
-from ..properties import choice_of, scene_in
+from ..interface.operators import DONE, Outcome, capture_and_queue, nothing_refuses, refuse
+from ..jobs import watching
 from ..sequencer import strips
 from ..sequencer.reading import key_name
+from ..settings.properties import choice_of, scene_in
 from .animatic import animate_drawings, animate_strips
 from .boards import known_board, strip_board
 

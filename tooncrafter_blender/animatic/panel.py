@@ -9,14 +9,14 @@ import bpy
 
 from ...backend.animatic.board import Shot
 from ...backend.errors import UserError
-from .. import grease_pencil
+from ..interface.tab import MAIN, Tab, draw_big_button, draw_reason, properties_of
+from ..interface.wrapped_text import draw_text
 from ..language import say
-from ..properties import scene_in, settings_of
 from ..sequencer import strips
 from ..sequencer.panels import STRIPS, StripTab
 from ..sequencer.reading import key_name
-from ..tab import MAIN, Tab, draw_big_button, draw_reason, properties_of
-from ..wrapped_text import draw_text
+from ..settings.properties import scene_in, settings_of
+from ..timeline import grease_pencil
 from .boards import known_board, strip_board, told
 from .operators import INBETWEEN_OT_animatic, INBETWEEN_OT_strip_animatic
 from .settings import animatic_settings_of

@@ -8,8 +8,8 @@ import bpy
 from bpy.props import IntProperty
 
 from ...backend.animatic.board import Timing
-from ..properties import Choice
 from ..registering import on_every_scene
+from ..settings.properties import Choice
 
 
 class AnimaticSettings(bpy.types.PropertyGroup):

@@ -13,8 +13,8 @@ import bpy
 from ...backend.contract import job
 from ...backend.contract.timing import Chart, charted
 from ...backend.errors import UserError
-from .. import grease_pencil, guides
-from ..keyframes import Span
+from ..timeline import grease_pencil, guides
+from ..timeline.keyframes import Span
 from . import png, software, strokes
 from .camera import View
 from .chosen_picture import write_chosen_picture

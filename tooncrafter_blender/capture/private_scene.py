@@ -13,7 +13,7 @@ from typing import Any, cast
 import bpy
 
 from ...backend.errors import UserError
-from .. import grease_pencil, guides
+from ..timeline import grease_pencil, guides
 
 #: Types of objects that Grease Pencil's own drawing does not need a render engine of the artist's choice for.
 _DRAWN_BY_ANY_ENGINE = {"GREASEPENCIL", "CAMERA", "EMPTY", "LIGHT", "LIGHT_PROBE", "SPEAKER", "ARMATURE", "LATTICE"}

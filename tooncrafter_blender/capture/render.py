@@ -12,7 +12,7 @@ from typing import Any, cast
 import bpy
 
 from ...backend.errors import UserError
-from ..hush import hush
+from ..jobs.hush import hush
 from . import png
 from .private_scene import empty_scene
 

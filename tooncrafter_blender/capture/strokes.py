@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import bpy
 import numpy as np
 
-from .. import grease_pencil
+from ..timeline import grease_pencil
 from . import curves
 
 if TYPE_CHECKING:

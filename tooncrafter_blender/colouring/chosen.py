@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from ..language import say
-from ..remembered import Remembered, state_of_drawings
+from ..timeline.remembered import Remembered, state_of_drawings
 from .drawings import LineDrawings, find_drawings, find_drawings_for_picture
 from .settings import colouring_settings_of
 

@@ -12,11 +12,14 @@ import bpy
 from ...backend.contract.colouring_segments import colouring_segments, segment_from_picture
 from ...backend.contract.job import GUIDES_FOLDER, KEYS_FOLDER, Canvas, Job, Picture, Segment, new_id, picture_name
 from ...backend.errors import UserError
-from .. import capture, environment, generate, job_folders, preferences
-from ..home import home_of, source_of
-from ..jobs import Entry
-from ..properties import Choice
+from .. import capture, generate
+from ..jobs import job_folders
+from ..jobs.home import home_of, source_of
+from ..jobs.queue import Entry
 from ..results import LINES, colour_layers, let_held_keys_step_back
+from ..settings import preferences
+from ..settings.properties import Choice
+from ..setup import environment
 from .drawings import LineDrawings
 
 

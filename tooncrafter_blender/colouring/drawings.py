@@ -15,10 +15,10 @@ from typing import cast
 import bpy
 
 from ...backend.errors import UserError
-from .. import grease_pencil
 from ..capture import refuse_what_is_no_picture
-from ..properties import range_of
 from ..results import artists_layers, has_fills
+from ..settings.properties import range_of
+from ..timeline import grease_pencil
 
 _SELECT = "Select the Grease Pencil object whose line drawings you want to colour."
 

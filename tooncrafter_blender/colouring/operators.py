@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 
 from ..generate import Report
-from ..operators import Outcome, capture_and_queue, nothing_refuses
-from ..properties import choice_of, scene_in
+from ..interface.operators import Outcome, capture_and_queue, nothing_refuses
+from ..settings.properties import choice_of, scene_in
 from .chosen import chosen_drawings, told_of_chosen
 from .colour import colour
 from .settings import colouring_settings_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 import bpy
 
 from ...backend.errors import UserError
-from .. import grease_pencil
-from ..properties import scene_in
-from ..tab import MAIN, Tab, draw_big_button, draw_reason, properties_of
-from ..wrapped_text import draw_text
+from ..interface.tab import MAIN, Tab, draw_big_button, draw_reason, properties_of
+from ..interface.wrapped_text import draw_text
+from ..settings.properties import scene_in
+from ..timeline import grease_pencil
 from .chosen import told_of_chosen
 from .operators import INBETWEEN_OT_colour
 from .settings import colouring_settings_of

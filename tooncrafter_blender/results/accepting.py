@@ -14,7 +14,7 @@ import bpy
 
 from ...backend.contract.job import Job, Segment
 from ...backend.errors import UserError
-from .. import grease_pencil
+from ..timeline import grease_pencil
 from .strokes import draw_on, read_traced, refuse_linked
 from .traced_layers import artists_layers, let_held_keys_step_back, traced_layers
 

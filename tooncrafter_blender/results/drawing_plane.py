@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import bpy
 import numpy as np
 
-from .. import grease_pencil
 from ..capture.camera import View
 from ..capture.strokes import layer_matrix
+from ..timeline import grease_pencil
 from .stroke_data import positions
 
 if TYPE_CHECKING:

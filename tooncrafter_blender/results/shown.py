@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...backend.contract.job import Job, folder_refused, frame_path, make_folder, picture_name, resolve
-from ..from_strips import is_between_strips
+from ..jobs.from_strips import is_between_strips
 
 SHOWN_FOLDER = "shown"
 

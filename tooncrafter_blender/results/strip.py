@@ -9,7 +9,7 @@ import bpy
 from ...backend.animatic.board import shot_names
 from ...backend.contract.job import Job
 from ...backend.errors import UserError
-from ..from_strips import strip_like
+from ..jobs.from_strips import strip_like
 from .mark import mark, marked
 from .shown import Run, Shown
 

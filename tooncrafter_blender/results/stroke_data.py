@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import bpy
 import numpy as np
 
-from .. import grease_pencil
+from ..timeline import grease_pencil
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

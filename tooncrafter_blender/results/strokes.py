@@ -17,7 +17,7 @@ import numpy as np
 from ...backend.contract.job import Job
 from ...backend.contract.strokes import KNOT, Drawing, read_drawing, strokes_path
 from ...backend.errors import UserError
-from .. import grease_pencil, guides
+from ..timeline import grease_pencil, guides
 from .drawing_plane import Easel, easel_of, stands_still
 from .materials import Materials
 from .stroke_data import fills_belong_to_strokes, write

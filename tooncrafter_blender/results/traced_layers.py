@@ -10,7 +10,7 @@ from typing import Any, cast
 import bpy
 import numpy as np
 
-from .. import grease_pencil, guides, held
+from ..timeline import grease_pencil, guides, held
 
 #: On each layer a number made from the id of the job that it shows, 0 on the artist's own. Layers have no custom
 #: properties, but attributes; of texts on layers Blender 5.2 loses track when layers are moved.

@@ -19,9 +19,11 @@ import bpy
 
 from ...backend.environment import Level
 from ...backend.errors import UserError
-from .. import environment, preferences, watching
-from ..errand import Errand
-from ..jobs import ROOT, queue
+from ..jobs import watching
+from ..jobs.errand import Errand
+from ..jobs.queue import ROOT, queue
+from ..settings import preferences
+from ..setup import environment
 
 _log = logging.getLogger(__name__)
 

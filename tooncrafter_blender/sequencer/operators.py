@@ -8,9 +8,9 @@ import bpy
 from bpy.props import IntProperty
 
 from ...backend.errors import UserError
-from .. import watching
-from ..operators import DONE, Outcome, nothing_refuses, refuse
-from ..properties import choice_of
+from ..interface.operators import DONE, Outcome, nothing_refuses, refuse
+from ..jobs import watching
+from ..settings.properties import choice_of
 from . import background, smoothing, strips, transitions
 
 

@@ -7,14 +7,14 @@ from typing import Any
 import bpy
 
 from ...backend.errors import UserError
-from ..job_panel import JobList
-from ..jobs import queue
+from ..interface.job_panel import JobList
+from ..interface.tab import Tab, draw_big_button, draw_reason, draw_refusal, draw_running, properties_of
+from ..interface.wrapped_text import draw_text
+from ..jobs.progress import duration
+from ..jobs.queue import queue
 from ..language import say
-from ..progress import duration
-from ..properties import choice_of, settings_of
-from ..setup_view import draw_setup
-from ..tab import Tab, draw_big_button, draw_reason, draw_refusal, draw_running, properties_of
-from ..wrapped_text import draw_text
+from ..settings.properties import choice_of, settings_of
+from ..setup.setup_view import draw_setup
 from . import background, smoothing, strips, transitions
 from .operators import INBETWEEN_OT_cancel_film, INBETWEEN_OT_smooth_strip, INBETWEEN_OT_transition
 from .settings import sequencer_settings_of

@@ -21,12 +21,14 @@ from ...backend.contract.job import (
     picture_name,
     write_job,
 )
-from .. import environment, job_folders, preferences
 from ..capture import write_end_thumbnails
 from ..generate import Captured, submit, told_of, variations
-from ..home import home_of, source_of
-from ..jobs import Entry
-from ..properties import Choice
+from ..jobs import job_folders
+from ..jobs.home import home_of, source_of
+from ..jobs.queue import Entry
+from ..settings import preferences
+from ..settings.properties import Choice
+from ..setup import environment
 from . import background
 from .settings import rate_of
 from .strips import Still, may_be_transparent

@@ -19,11 +19,11 @@ import bpy
 
 from ...backend.contract.job import Settings, folder_refused, picture_name
 from ...backend.errors import UserError
-from .. import job_folders
-from ..home import home_of, scene_at
-from ..properties import Choice
+from ..jobs import job_folders
+from ..jobs.home import home_of, scene_at
 from ..results.shown import Run
 from ..results.strip import free_channel, show_in_sequencer, take_placement
+from ..settings.properties import Choice
 from . import background
 from .settings import frames_wanted, rate_of
 from .strips import Part, may_be_transparent, read_part, refuse_what_has_no_files

@@ -14,8 +14,8 @@ import bpy
 from ...backend.contract.job import FRAME_MAX, FRAME_MIN, Picture, Segment
 from ...backend.contract.timing import exposed_frames
 from ...backend.errors import UserError
-from ..from_strips import strips_as_source
-from ..properties import Choice
+from ..jobs.from_strips import strips_as_source
+from ..settings.properties import Choice
 from .making_room import later_strips, move_later
 from .reading import Reading, key_name, read_strips
 from .settings import sequencer_settings_of

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import bpy
 import pytest
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import watching
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import State, queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import watching
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import State, queue
 
 from tests.blender import scenes
 from tests.blender.jobs_on_disk import frames_of

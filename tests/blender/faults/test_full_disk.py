@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 import pytest
 from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import commands
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import State, queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import State, queue
 
 from tests.blender import scenes
 from tests.blender.jobs_on_disk import PYTHON, frames_of

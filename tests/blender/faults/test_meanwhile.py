@@ -13,8 +13,8 @@ from pathlib import Path
 import addon_utils
 import bpy
 import pytest
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import watching
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, State, queue
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import watching
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import Entry, State, queue
 
 from examples import checkout
 from tests.blender import scenes
@@ -195,7 +195,7 @@ def test_the_addon_is_switched_off_and_on_again_during_a_job(saved: bpy.types.Sc
 
     assert addon_utils.enable(checkout.ADDON, default_set=True, handle_error=fail)
     assert bpy.ops.inbetween.generate() == {"FINISHED"}
-    again = sys.modules[f"{checkout.ADDON}.tooncrafter_blender.jobs"].queue.entries[-1]
+    again = sys.modules[f"{checkout.ADDON}.tooncrafter_blender.jobs.queue"].queue.entries[-1]
     assert again.folder != folder and folder.is_dir(), "what was there is neither lost nor overwritten"
 
 
@@ -208,7 +208,7 @@ checkout.use_private_resources()
 import bpy
 place = checkout.enable()
 from importlib import import_module
-queue = import_module(checkout.ADDON + ".tooncrafter_blender.jobs").queue
+queue = import_module(checkout.ADDON + ".tooncrafter_blender.jobs.queue").queue
 bpy.ops.wm.open_mainfile(filepath={file!r})
 bpy.context.scene.inbetween.engine = "draft"
 assert bpy.ops.inbetween.generate() == {{"FINISHED"}}

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import commands, jobs
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import Entry, Queue, State
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import commands
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import queue as queues
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs.queue import Entry, Queue, State
 
 from tests.blender.jobs_on_disk import PYTHON, frames_of, make_entry, poll_until
 
@@ -31,8 +32,8 @@ def frozen_in_mid_job(queue: Queue, folder: Path, monkeypatch: pytest.MonkeyPatc
     poll_until(queue, lambda: len(entry.finished) >= 2)
     pid = queue.worker_pid
     assert pid and not entry.silent_seconds
-    monkeypatch.setattr(jobs, "SILENT_SECONDS", 2.0)
-    monkeypatch.setattr(jobs, "_SILENCE_STEP_SECONDS", 1.0)
+    monkeypatch.setattr(queues, "SILENT_SECONDS", 2.0)
+    monkeypatch.setattr(queues, "_SILENCE_STEP_SECONDS", 1.0)
     os.kill(pid, signal.SIGSTOP)
     poll_until(queue, lambda: entry.silent_seconds)
     return entry, pid

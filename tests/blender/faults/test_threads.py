@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender import hush
+from bl_ext.checkout.tooncrafter_blender.tooncrafter_blender.jobs import hush
 
 from examples import checkout
 from tests.faults.tally import note
@@ -40,7 +40,7 @@ checkout.use_private_resources()
 import bpy
 place = checkout.enable()
 ours = lambda name: import_module(checkout.ADDON + ".tooncrafter_blender." + name)
-watching, processes, render = ours("watching"), ours("worker_process"), ours("capture.render")
+watching, processes, render = ours("jobs.watching"), ours("jobs.worker_process"), ours("capture.render")
 bpy.context.preferences.edit.use_global_undo = True
 worker = processes.WorkerProcess(Path(sys.executable), Path({worker!r}))
 worker.events.get(timeout=60)

@@ -1,0 +1,1 @@
+"""What is chosen once for all files, for a scene, or under a name."""
