@@ -34,6 +34,8 @@ from .regions import Regions, Shapes, measure, outline
 MOST_HYPOTHESES = 140
 MOST_PAIRS = 40
 _ICP_ROUNDS = 8
+#: What is fitted without scaling starts further off.
+_RIGID_ROUNDS = 16
 #: An outline is known by what clear ground shows of it when that is this share of it.
 _LEAST_EDGE = 0.3
 #: Smaller turns (radians) than this are found by the fits.
@@ -57,11 +59,15 @@ class Hypotheses:
 
 
 def find_hypotheses(
-    a: Premultiplied, b: Premultiplied, regions_a: Regions, regions_b: Regions, flow: Flow, opaque: bool
-) -> Hypotheses:
-    """Collect the motions of the whole picture, of matched regions and their neighbourhoods, and of the flow."""
-    height, width = regions_a.labels.shape
-    diagonal = float(np.hypot(height, width))
+    a: Premultiplied, b: Premultiplied, regions_a: Regions, regions_b: Regions, flow: Flow, *,
+    opaque: bool, canvas_shape: tuple[int, int],
+) -> Hypotheses:  # fmt: skip
+    """Collect the motions of the whole picture, of matched regions and their neighbourhoods, and of the flow.
+
+    canvas_shape: (height, width) of the whole working picture of which the keys may be a part; what counts as near
+    goes by it, so that it does not matter how closely the keys were cut.
+    """
+    diagonal = float(np.hypot(*canvas_shape))
     shape_a, shape_b = measure(regions_a.cores, regions_a.count), measure(regions_b.cores, regions_b.count)
     pairs = match_regions(regions_a, regions_b, shape_a, shape_b, diagonal)[:MOST_PAIRS]
     attachments = find_attachments((regions_a.labels, regions_b.labels), shape_a.area, pairs)
@@ -74,7 +80,7 @@ def find_hypotheses(
     parts += _hinges(regions_a, regions_b, shape_a, shape_b, attachments)
     parts += _neighbourhoods(shape_a, shape_b, pairs)
     parts += _flow_fits(regions_a, shape_a, flow)
-    return Hypotheses(*_distinct(whole, parts, height, width), pairs, attachments)
+    return Hypotheses(*_distinct(whole, parts, regions_a.labels.shape, canvas_shape), pairs, attachments)
 
 
 def _whole_picture(a: Premultiplied, b: Premultiplied, diagonal: float) -> list[Affine]:
@@ -230,7 +236,7 @@ def _seen_edge(regions: Regions, region: int) -> Points:
 
 def _fit_rigid(start: Points, end: Points, motion: Affine) -> Affine:
     """Iterative closest point without scaling: what is partly covered would seem to shrink."""
-    for _ in range(_ICP_ROUNDS):
+    for _ in range(_RIGID_ROUNDS):
         squared = _squared_distances(_moved(motion[None], start), end)[0]
         distance = np.sqrt(squared.min(axis=1))
         weights = 1 / (1 + (distance / (np.median(distance) + 1)) ** 2)
@@ -269,9 +275,15 @@ def _flow_fits(regions: Regions, shapes: Shapes, flow: Flow) -> list[Affine]:
     return found
 
 
-def _distinct(whole: list[Affine], parts: list[Affine], height: int, width: int) -> tuple[list[Affine], list[bool]]:
-    """Drop near duplicates; motions of the whole picture come first, so that no limit cuts them off."""
-    corners = np.array([[0, 0], [width, 0], [0, height], [width, height], [width / 2, height / 2]], float)
+def _distinct(
+    whole: list[Affine], parts: list[Affine], shape: tuple[int, ...], canvas_shape: tuple[int, int]
+) -> tuple[list[Affine], list[bool]]:
+    """Drop near duplicates; motions of the whole picture come first, so that no limit cuts them off.
+
+    They are told apart at the corners of a picture of the canvas's size around the keys' middle.
+    """
+    middle, half = np.array([shape[1], shape[0]]) / 2, np.array([canvas_shape[1], canvas_shape[0]]) / 2
+    corners = middle + half * [[-1, -1], [1, -1], [-1, 1], [1, 1], [0, 0]]
     motions: list[Affine] = []
     camera: list[bool] = []
     seen = np.empty((0, 5, 2))

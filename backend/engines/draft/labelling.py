@@ -7,7 +7,7 @@ minimised by iterated conditional modes (Besag 1986, "On the statistical analysi
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -19,6 +19,7 @@ from .colour import Gray
 from .contacts import Attachment
 from .features import NOWHERE, WORST_COST, Features, match_cost
 from .regions import Regions
+from .sway import Bend
 from .view import Map
 
 SMOOTHNESS = 0.75
@@ -56,6 +57,7 @@ _ORPHAN_SAYS = 0.1
 MOTION_COST = 20.0
 MOTION_COST_SHARE = 0.03
 _STEP = 3
+_ANYTHING = (255.0,)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Side:
     """One key as labelling sees it.
 
     Its own features, the other key's (and alpha), its regions, the way there, and where regions touch in both keys.
+    bends: what is no rigid motion, by the number of the motion that it is added to.
     """
 
     own: Features
@@ -72,6 +75,24 @@ class Side:
     motions: list[Affine]
     attachments: list[Attachment]
     opaque: bool
+    bends: dict[int, Bend] = field(default_factory=dict)
+
+    def add_motion(self, motion: Affine, bend: Bend | None = None) -> None:
+        """Add a motion that regions may make."""
+        if bend is not None:
+            self.bends[len(self.motions)] = bend
+        self.motions.append(motion)
+
+    def other_at(self, number: int, box: tuple[slice, slice]) -> Features:
+        """Return the other key as it would lie over a box of this one if all of that made one of the motions."""
+        return brought_back(self.other, self.motions[number], box, opaque=self.opaque, bend=self.bends.get(number))
+
+    def other_alpha_at(self, number: int, box: tuple[slice, slice]) -> Gray:
+        """Return the same of the other key's alpha; beyond its border there may be anything."""
+        return brought_back(
+            self.other_alpha, self.motions[number], box, opaque=False, bend=self.bends.get(number),
+            outside=_ANYTHING,
+        )  # fmt: skip
 
 
 #: (region, region, length of their border, its middle).
@@ -86,16 +107,45 @@ class Labels:
     camera: int
 
 
-def warp(pixels: Features, motion: Affine, shape: tuple[int, int], opaque: bool) -> Features:
-    """Bring the other key back through a motion: the result at x is `pixels` at motion(x)."""
+def warp(
+    pixels: NDArray[Any], motion: Affine, shape: tuple[int, int], opaque: bool,
+    outside: tuple[float, ...] = NOWHERE,
+) -> NDArray[Any]:  # fmt: skip
+    """Bring the other key back through a motion: the result at x is `pixels` at motion(x).
+
+    outside: what lies beyond the border of a clear picture.
+    """
     return cv2.warpAffine(
         pixels,
         motion,
         (shape[1], shape[0]),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE if opaque else cv2.BORDER_CONSTANT,
-        borderValue=NOWHERE,
+        borderValue=outside,
     )
+
+
+def brought_back(
+    pixels: NDArray[Any], motion: Affine, box: tuple[slice, slice], *, opaque: bool, bend: Bend | None = None,
+    outside: tuple[float, ...] = NOWHERE,
+) -> NDArray[Any]:  # fmt: skip
+    """Bring a box of the other key back through a motion and what bends it; see `warp`."""
+    rows, columns = box
+    if bend is None:
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        return warp(pixels, starting_at(motion, box), shape, opaque, outside)
+    return cv2.remap(
+        pixels,
+        *bend.lookup(motion, rows, columns),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE if opaque else cv2.BORDER_CONSTANT,
+        borderValue=outside,
+    )
+
+
+def starting_at(motion: Affine, box: tuple[slice, slice]) -> Affine:
+    """Return the motion of points counted from the corner of a box."""
+    return np.column_stack([motion[:, :2], motion[:, :2] @ [box[1].start, box[0].start] + motion[:, 2]])
 
 
 def resized(motion: Affine, factor_x: float, factor_y: float) -> Affine:
@@ -112,12 +162,13 @@ class Choice:
     """What labelling knows about one key before both keys agree on the motions to keep.
 
     chosen: (regions,) the motion of each region. costs: (regions, motions). area: (regions,). Costs and areas are
-    in the pixels they were summed over.
+    in the pixels they were summed over. misfit: (regions,) the mean mismatch under the motion that explains most.
     """
 
     chosen: NDArray[Any]
     costs: NDArray[Any]
     area: NDArray[Any]
+    misfit: NDArray[Any]
     camera: int
 
 
@@ -134,7 +185,7 @@ def choose_motions(
     found = list(
         pool.map(lambda side, small: _region_costs(side, small, camera_candidates, still_backdrop), sides, smalls)
     )
-    first, second = (costs for costs, _ in found)
+    first, second = (costs for costs, _, _ in found)
     areas = [
         np.bincount(small.labels.ravel(), minlength=side.regions.count + 1)[1:]
         for side, small in zip(sides, smalls, strict=True)
@@ -147,7 +198,7 @@ def choose_motions(
 
     def chosen(index: int) -> Choice:
         best = _minimise(sides[index], areas[index], _borders(smalls[index]), told[index])
-        return Choice(best, found[index][0], areas[index], found[index][1])
+        return Choice(best, found[index][0], areas[index], *found[index][1:])
 
     one, other = pool.map(chosen, (0, 1))
     return one, other
@@ -255,8 +306,8 @@ class _Small:
 
 def _region_costs(
     side: Side, small: _Small, camera_candidates: list[bool], still_backdrop: bool
-) -> tuple[NDArray[Any], int]:
-    """Return the summed mismatch (regions, motions) and the number of the camera's motion."""
+) -> tuple[NDArray[Any], NDArray[Any], int]:
+    """Return the summed mismatch (regions, motions), the least mean, and the number of the camera's motion."""
     count, amount = side.regions.count, len(small.motions)
     flat = small.labels.ravel()
     area = np.maximum(np.bincount(flat, minlength=count + 1)[1:], 1).astype(np.float64)
@@ -277,15 +328,16 @@ def _region_costs(
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             )
         costs[:, index] = np.bincount(flat, cost.ravel(), minlength=count + 1)[1:]
+    misfit = costs.min(axis=1) / area
     if not side.opaque:  # what the other key does not show says nothing of its motion: it goes with its neighbours
-        costs[costs.min(axis=1) > _ORPHANED * area] *= _ORPHAN_SAYS
+        costs[misfit > _ORPHANED] *= _ORPHAN_SAYS
         costs += _tearing_off(side) * area[:, None]
     reluctance = np.array([0.01 + _turning(motion) + _reshaping(motion) for motion in side.motions])
     reluctance[0] -= 0.01
     costs += reluctance * area[:, None]
     if side.opaque:
         _bind_backdrop(small.labels, costs, area, camera)
-    return costs, camera
+    return costs, misfit, camera
 
 
 def _tearing_off(side: Side) -> NDArray[Any]:
@@ -423,13 +475,13 @@ def _settle_outlines(side: Side, motion: NDArray[Any], used: NDArray[Any], camer
         if not near.any():
             continue
         rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
-        box = np.s_[max(rows[0] - 3, 0) : rows[-1] + 4, max(columns[0] - 3, 0) : columns[-1] + 4]
+        height, width = near.shape
+        box = np.s_[
+            int(max(rows[0] - 3, 0)) : int(min(rows[-1] + 4, height)),
+            int(max(columns[0] - 3, 0)) : int(min(columns[-1] + 4, width)),
+        ]
         here = near[box]
-        origin = np.array([box[1].start, box[0].start])
-        shifted = np.column_stack(
-            [side.motions[index][:, :2], side.motions[index][:, :2] @ origin + side.motions[index][:, 2]]
-        )
-        cost = match_cost(side.own[box], warp(side.other, shifted, here.shape, side.opaque), 5)
+        cost = match_cost(side.own[box], side.other_at(int(index), box), 5)
         cost = np.where(here, cost - 2.0 * own[box], np.inf)
         better = cost < best[box]
         best[box][better] = cost[better]

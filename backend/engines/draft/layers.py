@@ -14,6 +14,7 @@ from .affine import Affine, after, inverse, transform
 from .colour import Premultiplied
 from .labelling import resized
 from .paths import Paths
+from .sway import Bend, Sway
 from .view import NO_OFFSET, Map, Mask, Origins, Plane, Source, View, nearest_true, pixel_grid
 
 #: Rows and columns.
@@ -66,22 +67,31 @@ def cut_layer(
 class _Placed:
     """A layer where its path has taken it.
 
-    back: from the frame to the key. box: its rows and columns in the frame. here: the same in the band.
-    mask: as in `Layer`, but over the box.
+    back: from the frame to the key. bend: what is added to that, None for nothing. box: its rows and columns in the
+    frame. here: the same in the band. mask: as in `Layer`, but over the box.
     """
 
     layer: Layer
     back: Affine
+    bend: Bend | None
     box: Box
     here: Box
     mask: NDArray[Any]
+
+    def drawn_from(self, source: Source) -> Premultiplied:
+        """Return the box of the frame, drawn from the key."""
+        plane = source.plate if self.layer.from_plate else source.key
+        if self.bend is None:
+            return plane.moved(self.back, *self.box)
+        return plane.looked_up(*self.bend.lookup(self.back, *self.box))
 
 
 @dataclass(frozen=True)
 class LayeredMotion:
     """One key's parts on their paths.
 
-    layers: back to front. from_start: whether the key is the start key (time runs with the fraction).
+    layers: back to front. sways: by the numbers of parts that are not rigid. from_start: whether the key is the
+    start key (time runs with the fraction).
     redrawn, behind: at working size, the features that are drawn anew, and what they may be filled with.
     backdrop: the number of the camera's motion. size: (height, width) of the frames; may be larger than working
     size.
@@ -89,6 +99,7 @@ class LayeredMotion:
 
     layers: list[Layer]
     paths: Paths
+    sways: dict[int, Sway]
     from_start: bool
     redrawn: Mask
     behind: Mask
@@ -130,7 +141,7 @@ class LayeredMotion:
             here, level = placed.here, placed.mask[..., 0]
             is_core = level > _IS_CORE
             written = is_core | ((level > _IS_MARGIN) & ~core[here])
-            moved = (source.plate if placed.layer.from_plate else source.key).moved(placed.back, *placed.box)
+            moved = placed.drawn_from(source)
             np.copyto(picture[here].view(np.uint32), moved.view(np.uint32), where=written[..., None])
             facts = np.ascontiguousarray(placed.mask[..., 1:]).view(np.uint16)
             np.copyto(carried[here].view(np.uint16), facts, where=written[..., None])
@@ -154,9 +165,8 @@ class LayeredMotion:
             here, level = placed.here, placed.mask[..., 0]
             is_core = level > _IS_CORE
             written = is_core | ((level > _IS_MARGIN) & ~core[here])
-            for target, line in ((x, placed.back[0]), (y, placed.back[1])):
-                from_here = line[0] * grid[0][here] + line[1] * grid[1][here] + line[2]
-                np.copyto(target[here], from_here.astype(np.float32), where=written)
+            for target, from_here in zip((x, y), _lookup(placed.back, placed.bend, *placed.box), strict=True):
+                np.copyto(target[here], from_here, where=written)
             core[here] |= is_core
             rim[here] |= level > _IS_RIM
             margin[here] |= written
@@ -168,35 +178,50 @@ class LayeredMotion:
         at = self.paths.at(fraction if self.from_start else 1 - fraction)
         for layer in self.layers:
             forward = at[layer.number]
+            motion = self.paths.parts[layer.number].motion
+            bend = None
+            if layer.number in self.sways:
+                time = fraction if self.from_start else 1 - fraction
+                bend = self.sways[layer.number].at(time, forward, motion, from_start=self.from_start)
             if not self.from_start:
-                forward = after(forward, inverse(self.paths.parts[layer.number].motion))
+                forward = after(forward, inverse(motion))
             if layer.number != self.backdrop:
                 forward = forward + np.array([[0, 0, offset[0]], [0, 0, offset[1]]])
-            box = self._landing(layer, forward, factor_x, factor_y, band)
+            box = self._landing(layer, forward, bend, factor_x, factor_y, band)
             if box is not None:
                 back = inverse(resized(forward, factor_x, factor_y))
+                bend = None if bend is None else bend.resized(factor_x, factor_y)
                 here = np.s_[box[0].start - band.start : box[0].stop - band.start, box[1]]
-                yield _Placed(layer, back, box, here, self._mask(layer, back, *box, factor_x, factor_y))
+                mask = self._mask(layer, back, bend, *box, factor_x, factor_y)
+                yield _Placed(layer, back, bend, box, here, mask)
 
     def _landing(
-        self, layer: Layer, forward: Affine, factor_x: float, factor_y: float, band: slice
+        self, layer: Layer, forward: Affine, bend: Bend | None, factor_x: float, factor_y: float, band: slice
     ) -> tuple[slice, slice] | None:
         """Return the rows and columns of the frame, inside the band, that the layer falls on."""
         height, width = layer.mask.shape[:2]
         corners = np.array([[0, 0], [width, 0], [0, height], [width, height]]) + np.array([layer.left, layer.top])
         landed = (transform(forward, corners - 0.5) + 0.5) * [factor_x, factor_y]
-        low = np.floor(landed.min(axis=0)).astype(int).clip([0, band.start])
-        high = np.ceil(landed.max(axis=0)).astype(int).clip(None, [self.size[1], band.stop])
+        room = 0.0 if bend is None else bend.reach * max(factor_x, factor_y, 1.0)
+        low = np.floor(landed.min(axis=0) - room).astype(int).clip([0, band.start])
+        high = np.ceil(landed.max(axis=0) + room).astype(int).clip(None, [self.size[1], band.stop])
         if (high <= low).any():
             return None
         return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
 
     @staticmethod
     def _mask(
-        layer: Layer, back: Affine, rows: slice, columns: slice, factor_x: float, factor_y: float
+        layer: Layer, back: Affine, bend: Bend | None, rows: slice, columns: slice, factor_x: float, factor_y: float
     ) -> NDArray[Any]:
         """Return the layer's mask over those rows and columns of the frame."""
         scale = np.array([1 / factor_x, 1 / factor_y])
+        if bend is not None:
+            x, y = bend.lookup(back, rows, columns)
+            at = [
+                ((place + 0.5) * size - 0.5 - corner).astype(np.float32)
+                for place, size, corner in zip((x, y), scale, (layer.left, layer.top), strict=True)
+            ]
+            return cv2.remap(layer.mask, at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         origin = np.array([columns.start, rows.start])
         offset = (back[:, :2] @ origin + back[:, 2] + 0.5) * scale - 0.5 - [layer.left, layer.top]
         lookup = np.column_stack([back[:, :2] * scale[:, None], offset])
@@ -210,3 +235,15 @@ def _closed(seen: Mask, margin: Mask) -> Mask:
     """Return what is seen, with gaps of a pixel or two closed where a layer's margin reaches into them."""
     closed = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0
     return np.asarray(seen | (closed & margin))
+
+
+def _lookup(back: Affine, bend: Bend | None, rows: slice, columns: slice) -> tuple[Map, Map]:
+    """Return the x and y in the key that those rows and columns of the frame come from."""
+    if bend is not None:
+        return bend.lookup(back, rows, columns)
+    x = np.arange(columns.start, columns.stop, dtype=np.float64)
+    y = np.arange(rows.start, rows.stop, dtype=np.float64)[:, None]
+    return (
+        (back[0, 0] * x + back[0, 1] * y + back[0, 2]).astype(np.float32),
+        (back[1, 0] * x + back[1, 1] * y + back[1, 2]).astype(np.float32),
+    )

@@ -65,7 +65,7 @@ class PosedKey:
         cut = [cut_layer(k, np.asarray(label == k), soft, trust, sure, from_plate=True) for k in order]
         layers = [layer for layer in cut if layer is not None]
         nothing = np.zeros(label.shape, np.bool_)
-        motion = LayeredMotion(layers, Paths(parts), True, nothing, nothing, behind, key.shape[:2])
+        motion = LayeredMotion(layers, Paths(parts), {}, True, nothing, nothing, behind, key.shape[:2])
         view = motion.view(motion.source(key), 1.0)
         return (
             view if self.field is None else _bent(view, motion.origins(1.0), key, enlarged(self.field, motion.size))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .affine import IDENTITY, Affine, after, fit_similarity, inverse, transform
 from .features import WORST_COST, flow_channel, match_cost
 from .flow import search_flow
-from .labelling import Side, warp
+from .labelling import Side, starting_at, warp
 
 #: Parts of fewer pixels than this are too small for flow to say more than their outline did.
 _LEAST_PIXELS = 150
@@ -52,11 +52,10 @@ def _refined(side: Side, motion: Affine, own: NDArray[Any]) -> Affine | None:
         return None
     origin = np.array([left, top])
 
-    def brought_back(by: Affine) -> NDArray[Any]:
-        shifted = np.column_stack([by[:, :2], by[:, :2] @ origin + by[:, 2]])
-        return warp(side.other, shifted, inside.shape, side.opaque)
+    def other_at(by: Affine) -> NDArray[Any]:
+        return warp(side.other, starting_at(by, box), inside.shape, side.opaque)
 
-    there = brought_back(motion)
+    there = other_at(motion)
     flow = search_flow(flow_channel(here), flow_channel(there))
     matched = inside & (np.linalg.norm(flow, axis=-1) < _FARTHEST) & (here[..., 3] < 80)
     rows, columns = np.nonzero(matched)
@@ -70,5 +69,5 @@ def _refined(side: Side, motion: Affine, own: NDArray[Any]) -> Affine | None:
         error = np.linalg.norm(transform(fit, start) - end, axis=1)
         fit = fit_similarity(start, end, 1 / (1 + (error / 0.7) ** 2))
     candidate = after(motion, fit)
-    before, now = (float(match_cost(here, seen, 3)[inside].mean()) for seen in (there, brought_back(candidate)))
+    before, now = (float(match_cost(here, seen, 3)[inside].mean()) for seen in (there, other_at(candidate)))
     return candidate if now < before - 1e-3 * WORST_COST else None

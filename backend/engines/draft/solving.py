@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...machine.lasting_threads import LastingThreads
-from .affine import Affine, inverse
+from .affine import inverse
 from .colour import Gray, Premultiplied
 from .features import WORST_COST, Features, features, match_cost
 from .flow import FlowMotion, dense_flow
 from .front_order import front_order, with_features_in_front
 from .hypotheses import find_hypotheses
-from .labelling import Labels, Side, choose_motions, label_pixels, simplified, warp
+from .labelling import Labels, Side, choose_motions, label_pixels, simplified
 from .layers import LayeredMotion, cut_layer
 from .paths import Part, plan_paths, slipping
 from .redrawn import find_redrawn
@@ -32,6 +32,7 @@ from .self_check import (
     opaque_disagreement,
     transparent_disagreement,
 )
+from .swaying import find_swaying
 from .view import LEAST_CONFIDENCE, Map, Mask
 
 #: The rim of the backdrop beside something that moves is a mixture of both; it counts as such above this cost.
@@ -53,7 +54,9 @@ def solve_regions(
         palette = joint_palette(a, b)
         flow = pool.submit(dense_flow, seen_a, seen_b)
         found = list(pool.map(lambda key: find_regions(key, palette, opaque, canvas_shape), (a, b)))
-        hypotheses = find_hypotheses(a, b, found[0], found[1], flow.result(), opaque)
+        hypotheses = find_hypotheses(
+            a, b, found[0], found[1], flow.result(), opaque=opaque, canvas_shape=canvas_shape
+        )
         motions, attachments = hypotheses.motions, hypotheses.attachments
         sides = (
             Side(seen_a, seen_b, _alpha(b), found[0], motions, attachments, opaque),
@@ -68,9 +71,17 @@ def solve_regions(
         kept = simplified((first, second))
         for number, better in refined(sides, kept).items():
             motions[number], sides[1].motions[number] = better, inverse(better)
+        strips = find_swaying((found[0], found[1]), sides, (first, second), hypotheses.pairs)
+        swaying = [strip.add_to(sides, kept) for strip in strips]
         labels: list[Labels] = list(pool.map(label_pixels, sides, kept, (first.camera, second.camera)))
+    for numbers_of, strip in zip(swaying, strips, strict=True):
+        for index in (0, 1):
+            strip.give_rims(labels[index].motion, found[index], index, numbers_of)
     backdrop = labels[0].camera if opaque else None
     paths = plan_paths(motions, labels[0].motion, labels[1].motion, backdrop)
+    for numbers_of, strip in zip(swaying, strips, strict=True):
+        paths = strip.lead_riders(paths, numbers_of)
+    sways = {numbers_of[0]: strip.sway for numbers_of, strip in zip(swaying, strips, strict=True)}
     order = front_order(motions, (labels[0].motion, labels[1].motion), (seen_a, seen_b), paths, backdrop)
     matches = [_own_match(side, label.motion) for side, label in zip(sides, labels, strict=True)]
     redrawn = find_redrawn(
@@ -117,8 +128,9 @@ def solve_regions(
             else:
                 cut.append(cut_layer(number, label == number, soft, behind_features, hidden, from_plate=True))
         layers = [layer for layer in cut if layer is not None]
-        solved.append(LayeredMotion(layers, paths, index == 0, veil, behind, backdrop, size))
-    return (solved[0], solved[1]), slipping(paths, labels[0].motion)
+        solved.append(LayeredMotion(layers, paths, sways, index == 0, veil, behind, backdrop, size))
+    rigid = np.where(np.isin(labels[0].motion, list(sways)), -1, labels[0].motion)
+    return (solved[0], solved[1]), slipping(paths, rigid)
 
 
 def _alpha(key: Premultiplied) -> Gray:
@@ -137,18 +149,15 @@ def _own_match(side: Side, motion: NDArray[Any]) -> tuple[Map, Mask]:
             continue
         own = motion == index
         rows, columns = np.flatnonzero(own.any(axis=1)), np.flatnonzero(own.any(axis=0))
-        box = np.s_[max(rows[0] - 2, 0) : rows[-1] + 3, max(columns[0] - 2, 0) : columns[-1] + 3]
+        height, width = motion.shape
+        box = np.s_[
+            int(max(rows[0] - 2, 0)) : int(min(rows[-1] + 3, height)),
+            int(max(columns[0] - 2, 0)) : int(min(columns[-1] + 3, width)),
+        ]
         inside = own[box]
-        there: Affine = side.motions[index]
-        origin = np.array([box[1].start, box[0].start])
-        shifted = np.column_stack([there[:, :2], there[:, :2] @ origin + there[:, 2]])
-        found = match_cost(side.own[box], warp(side.other, shifted, inside.shape, side.opaque), 3)
+        found = match_cost(side.own[box], side.other_at(int(index), box), 3)
         cost[box][inside] = found[inside]
-        drawn = cv2.warpAffine(
-            side.other_alpha, shifted, (inside.shape[1], inside.shape[0]),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT, borderValue=(255,),
-        )  # fmt: skip
-        hidden[box][inside] = drawn[inside] > 128
+        hidden[box][inside] = side.other_alpha_at(int(index), box)[inside] > 128
     return cost, hidden
 
 

@@ -65,6 +65,14 @@ class Plane:
             limit(sharp, around, dst=sharp)
         return sharp
 
+    def looked_up(self, x: Map, y: Map) -> Premultiplied:
+        """Return the plane's pixels at places (x, y) of one shape, as sharp and as flat as when it is moved."""
+        sharp = cv2.remap(self.crisp, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        for bound, limit in ((self.low, cv2.max), (self.high, cv2.min)):
+            around = cv2.remap(bound, x - 0.5, y - 0.5, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+            limit(sharp, around, dst=sharp)
+        return sharp
+
 
 @dataclass(frozen=True)
 class Source:
