@@ -36,13 +36,16 @@ _STILL_PIXELS = 0.5
 Field = NDArray[Any]
 
 
-def bend(picture: Premultiplied, guide: LineSet, reach: float, told: Mask | None = None) -> Field:
+def bend(
+    picture: Premultiplied, guide: LineSet, reach: float, told: Mask | None = None, start: Field | None = None
+) -> Field:
     """Return the displacements that bring a picture of working size onto the guide.
 
     reach: how far (pixels) a line may be from its partner. told: the part of the picture that the guide draws.
+    start: displacements that already bring it near.
     """
     height, width = guide.strokes.shape
-    field: Field = np.zeros((height, width, 2), np.float32)
+    field: Field = np.zeros((height, width, 2), np.float32) if start is None else start
     x, y = pixel_grid(height, width)
     target = guide.points
     both_ways: bool | None = None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .affine import Points
+from .regions import Shapes
 
 #: Regions with a line between them touch when they are this many pixels apart.
 _REACH = 3
 _SHORTEST = 2.0
 _POINTS = 4
+#: A joint is at most so many times as wide as the slenderer of the regions that it joins.
+_HINGE = 1.3
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,10 @@ class Contact:
     second: int
     length: float
     points: Points
+
+    def other(self, region: int) -> int:
+        """Return the region on the other side."""
+        return self.second if region == self.first else self.first
 
 
 def find_contacts(labels: NDArray[Any]) -> list[Contact]:
@@ -49,6 +56,21 @@ def find_contacts(labels: NDArray[Any]) -> list[Contact]:
             some = np.linspace(0, len(along) - 1, min(len(along), _POINTS)).astype(int)
             contacts.append(Contact(int(i) - 1, int(j) - 1, length, along[some]))
     return contacts
+
+
+def as_hinges(contacts: list[Contact], shapes: Shapes) -> list[Contact]:
+    """Return contacts no longer than a joint can be: a limb that lies on a body touches it all along.
+
+    What touches only one thing, as a mouth does, is no limb.
+    """
+    touching = np.bincount([k for c in contacts for k in (c.first, c.second)], minlength=len(shapes.area))
+    widths = 4 * np.sqrt(shapes.short)
+    hinges = []
+    for contact in contacts:
+        slender = min((contact.first, contact.second), key=lambda k: (widths[k], k))
+        most = _HINGE * widths[slender] if touching[slender] > 1 else np.inf
+        hinges.append(replace(contact, length=float(min(contact.length, most))))
+    return hinges
 
 
 def _long_axis(points: Points) -> NDArray[Any]:

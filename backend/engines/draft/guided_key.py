@@ -24,19 +24,24 @@ from .filling import fill_areas
 from .led_paths import led_through
 from .line_sets import LineSet
 from .lines import drawn_lines, share_near, strokes
-from .posed_keys import bend_posed, compose_posed, pose_keys
+from .posed_keys import bend_posed, compose_posed, expected_field, pose_keys
+from .posed_parts import led_in_parts
 
 #: The gate: the least share of the guide's lines that the picture's must lie on.
 LEAST_MET = 0.7
 #: An unguided picture that meets so much of the guide, no further off than so much, needs none.
 _MET, _MET_MISFIT = 0.98, 0.08
+#: What is not closer to the guide than this share of the unguided picture's misfit is not worth leaving that.
+_WORTH_IT = 0.9
 _FEWEST_POINTS = 20
 #: How far (share of the diagonal) the unguided picture's lines may be from the guide's to be bent onto them.
 _FAR = 0.09
 #: What attempts of each kind must be better by (share of the reach) than the simpler ones to be preferred.
 _BENT, _POSED, _GRAFTED = 0.004, 0.01, 0.016
+#: What a pose costs that parts all regions from one another; half of it, half as much.
+_PARTED = 0.1
 #: What leads the parts themselves through the guide is preferred: it needs no picture in between.
-_LED = -0.08
+_LED = -0.04
 #: Lines that the guide does not have weigh this much against lines of the guide that are missed.
 _EXTRA = 0.5
 
@@ -46,11 +51,13 @@ class Attempt:
     """A picture that the guide might stand for.
 
     met: share of the guide's lines that its lines lie on. misfit: how far apart its lines and the guide's are, both
-    ways. draw: makes it, at canvas size. led: the segment on paths that lead through it, if there are any.
+    ways. handicap: by how much it must be better than the simpler ones. draw: makes it, at canvas size. led: the
+    segment on paths that lead through it, if there are any.
     """
 
     met: float
     misfit: float
+    handicap: float
     draw: Callable[[], Premultiplied]
     led: Between | None = None
 
@@ -76,9 +83,12 @@ def follow_guide(whole: Between, time: float, guide: Gray, strength: float) -> B
     attempts = _predicted(whole, time, lines, strength)
     if attempts[0].met > _MET and attempts[0].misfit < _MET_MISFIT:
         return whole
+    if whole.method == "flow":
+        attempts += _bent_keys(whole, time, lines, strength)
     if not whole.opaque or whole.method == "regions":
         attempts += _posed(whole, time, lines, strength)
-    best = min(attempts, key=lambda attempt: attempt.misfit)
+    plain, better = attempts[0], [one for one in attempts if one.misfit < _WORTH_IT * attempts[0].misfit]
+    best = min([plain, *better], key=lambda attempt: attempt.misfit + attempt.handicap)
     if best.met < LEAST_MET:
         raise TooFarError
     if best.led is not None:
@@ -100,6 +110,21 @@ def _predicted(whole: Between, time: float, guide: LineSet, strength: float) -> 
     return attempts
 
 
+def _bent_keys(whole: Between, time: float, guide: LineSet, strength: float) -> list[Attempt]:
+    """Return each key bent as a whole, from where it is expected onto the guide: cloth has no parts to pose."""
+    shape = guide.strokes.shape
+    attempts = []
+    for side, key in enumerate((whole.start, whole.end)):
+        small = cv2.resize(key, shape[::-1], interpolation=cv2.INTER_AREA)
+        expected = expected_field(whole, side, time, shape)
+        field = bend(small, guide, _FAR * float(np.hypot(*shape)), start=expected)
+        if folded(field) <= MOST_FOLDED:
+            whole_field = enlarged(expected + (field - expected) * np.float32(strength), key.shape[:2])
+            draw = partial(resample, key, whole_field)
+            attempts.append(_attempt(resample(small, field), guide, draw, _BENT))
+    return attempts
+
+
 def _posed(whole: Between, time: float, guide: LineSet, strength: float) -> list[Attempt]:
     """Return each key posed after the guide, alone and with what the other adds."""
     keys = whole.start, whole.end
@@ -111,20 +136,25 @@ def _posed(whole: Between, time: float, guide: LineSet, strength: float) -> list
     with LastingThreads() as pool:
         posed = pose_keys(whole, small, time, guide, pool)
         led = led_through(whole, time, posed, strength)
+        in_parts = led_in_parts(whole, time, posed, strength)
         sides = list(pool.map(lambda side: bend_posed(posed, small, side, guide, opaque=whole.opaque), (0, 1)))
     softened = [side.softened(strength) for side in sides]
     attempts = []
-    for between in led:
-        picture = between.draw(time)
-        shown = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-        attempts.append(_attempt(shown, guide, partial(between.draw, time), _LED, led=between))
+    parted = [_PARTED * side.pose.parted for side in posed]
+    for between in [*led, in_parts]:
+        if between is not None:
+            picture = between.draw(time)
+            shown = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+            handicap = _LED + (min(parted) if between is in_parts else 0)
+            attempts.append(_attempt(shown, guide, partial(between.draw, time), handicap, led=between))
     for side in (0, 1):
         for graft in (False, True):
             shown = compose_posed(sides, small, side, opaque=whole.opaque, graft=graft)
             draw = partial(compose_posed, softened, keys, side, opaque=whole.opaque, graft=graft)
             if not whole.opaque:
                 shown, draw = fill_areas(shown, guide), partial(_filled, draw, guide)
-            attempts.append(_attempt(shown, guide, draw, _GRAFTED if graft else _POSED))
+            handicap = (_GRAFTED if graft else _POSED) + parted[side]
+            attempts.append(_attempt(shown, guide, draw, handicap))
     return attempts
 
 
@@ -141,4 +171,4 @@ def _attempt(
     as_it_is = [np.array(IDENTITY)]
     missed = float(drawn.misfits(guide.points, as_it_is)[0])
     extra = float(guide.misfits(drawn.points, as_it_is)[0])
-    return Attempt(share_near(guide.strokes, drawn.strokes), missed + _EXTRA * extra + handicap, draw, led)
+    return Attempt(share_near(guide.strokes, drawn.strokes), missed + _EXTRA * extra, handicap, draw, led)

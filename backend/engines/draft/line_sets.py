@@ -69,6 +69,11 @@ class LineSet:
             out[index] = cv2.distanceTransform(mask, cv2.DIST_L2, 3) if len(alike) else self.reach
         return np.asarray(np.minimum(out / np.float32(self.reach), 1))
 
+    @cached_property
+    def _paper(self) -> Mask:
+        near = cv2.dilate((self.areas.live | self.strokes).astype(np.uint8), np.ones((5, 5), np.uint8))
+        return np.asarray(near == 0)
+
     def nearest(self, points: NDArray[Any], reach: float) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return for oriented points how far (infinite beyond `reach`) and which the nearest of these is."""
         distance, index = self._tree.query(points, distance_upper_bound=reach)
@@ -78,18 +83,32 @@ class LineSet:
         """Return for each motion how far (0 on a line .. 1 out of reach) oriented points are from these lines."""
         if not len(points):
             return np.ones(len(motions))
+        row, column, inside = self._landings(points, motions)
+        turns = np.array([angle(motion) for motion in motions])
+        direction = np.arctan2(points[:, 3], points[:, 2])[None] + 2 * turns[:, None]
+        bins = np.rint(direction / (2 * np.pi) * _DIRECTIONS).astype(int) % _DIRECTIONS
+        found = self._distances[bins, row, column]
+        if reach is not None:
+            found = np.minimum(found * np.float32(self.reach / reach), 1)
+        return np.asarray(np.where(inside, found, 1.0).mean(axis=1))
+
+    def on_paper(self, points: NDArray[Any], motions: list[Affine]) -> NDArray[Any]:
+        """Return for each motion the share of points on empty paper: near no line, inside nothing these enclose."""
+        if not len(points):
+            return np.zeros(len(motions))
+        row, column, inside = self._landings(points, motions)
+        return np.asarray((inside & self._paper[row, column]).mean(axis=1))
+
+    def _landings(
+        self, points: NDArray[Any], motions: list[Affine]
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Return (motions, points): the pixels on which points land, and whether these are in the picture."""
         height, width = self.strokes.shape
         stack = np.array(motions)
         placed = np.einsum("mij,pj->mpi", stack[:, :, :2], points[:, :2]) + stack[:, None, :, 2]
         column, row = np.rint(placed[..., 0]).astype(int), np.rint(placed[..., 1]).astype(int)
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-        turns = np.array([angle(motion) for motion in motions])
-        direction = np.arctan2(points[:, 3], points[:, 2])[None] + 2 * turns[:, None]
-        bins = np.rint(direction / (2 * np.pi) * _DIRECTIONS).astype(int) % _DIRECTIONS
-        found = self._distances[bins, row.clip(0, height - 1), column.clip(0, width - 1)]
-        if reach is not None:
-            found = np.minimum(found * np.float32(self.reach / reach), 1)
-        return np.asarray(np.where(inside, found, 1.0).mean(axis=1))
+        return row.clip(0, height - 1), column.clip(0, width - 1), inside
 
     def fit(self, points: NDArray[Any], motion: Affine) -> Affine:
         """Improve a motion so that oriented points come to lie on the guide: iterative closest point."""

@@ -27,6 +27,8 @@ from .view import Mask, Origins, View, pixel_grid
 _OUTLINE_PIXELS = 4
 #: Pixels of a region that must be seen half way for its expected motion to be measured.
 _FEWEST_SEEN = 12
+#: Over so many pixels the expected motion of a key that is bent as a whole is smoothed.
+_SMOOTH_PIXELS = 14.0
 #: A region whose outlines lie this well (misfit) on the guide's lines is surely where the guide draws it.
 _SURE = 0.12
 
@@ -107,6 +109,16 @@ def _bent(view: View, origins: Origins, key: Premultiplied, field: Field) -> Vie
     return View(picture, bent_mask(view.seen), bent(view.confidence), bent_mask(view.hidden), backdrop)
 
 
+def placed_regions(posed: PosedKey) -> list[Mask]:
+    """Return the flat area of each region where the pose has taken it."""
+    height, width = posed.regions.cores.shape
+    cores = [(posed.regions.cores == k + 1).astype(np.uint8) for k in range(posed.regions.count)]
+    return [
+        cv2.warpAffine(core, motion, (width, height), flags=cv2.INTER_NEAREST) > 0
+        for core, motion in zip(cores, posed.pose.motions, strict=True)
+    ]
+
+
 def pose_keys(
     whole: Between, keys: tuple[Premultiplied, Premultiplied], time: float, guide: LineSet, pool: Executor
 ) -> list[PosedKey]:
@@ -115,11 +127,12 @@ def pose_keys(
 
     def posed(side: int) -> PosedKey:
         key = keys[side]
-        regions = find_regions(key, palette, whole.opaque, key.shape[:2])
+        drawn = drawn_lines(key)
+        regions = find_regions(key, palette, whole.opaque, key.shape[:2], walls=drawn)
         depth, backdrop = _depth(whole, side, regions)
         regions = _outlines_to_the_front(regions, depth)
         expected = _expected(whole, side, time, regions)
-        found = pose(regions, drawn_lines(key), expected, guide, backdrop)
+        found = pose(regions, drawn, expected, guide, backdrop)
         order = [int(k) for k in np.argsort(depth, kind="stable")]
         return PosedKey(key, regions, found, expected, order, backdrop if backdrop.any() else None)
 
@@ -173,6 +186,15 @@ def _working_views(
     sources[here][..., 1] = origins.y[:rows, :columns] + top
     seen[here] = origins.seen[:rows, :columns]
     return sources, seen
+
+
+def expected_field(whole: Between, side: int, time: float, shape: tuple[int, ...]) -> Field:
+    """Return the displacements that bring a whole key to where it is expected at `time`, smoothed."""
+    sources, seen = _working_views(whole, side, time, shape)
+    x, y = pixel_grid(*shape[:2])
+    away = (sources - np.dstack([x, y])) * seen[..., None]
+    spread = cv2.GaussianBlur(np.dstack([away, seen.astype(np.float32)]), (0, 0), _SMOOTH_PIXELS)
+    return np.asarray(spread[..., :2] / (spread[..., 2:] + np.float32(1e-4)))
 
 
 def _expected(whole: Between, side: int, time: float, regions: Regions) -> list[Affine]:

@@ -19,14 +19,14 @@ from scipy.spatial import cKDTree
 
 from .affine import (
     Affine,
-    Points,
     about,
     angle,
     is_plausible,
     rotation,
     transform,
 )
-from .contacts import find_contacts
+from .contacts import as_hinges, find_contacts
+from .hanging import PARTING, TURNS, apart, border_parted, hung, parted, share_parted
 from .hypotheses import silhouette
 from .line_sets import LineSet, placed_points
 from .lines import oriented_points
@@ -37,21 +37,22 @@ from .view import Mask
 _POINTS = 80
 _FEWEST_POINTS = 12
 #: Motions considered; two that move no corner of the drawing further apart than this many pixels are one.
-_MOST_MOTIONS = 320
+_MOST_MOTIONS = 700
 _SAME_PIXELS = 1.0
-_ROUNDS = 3
+_ROUNDS, _LAST_ROUNDS = 3, 3
 #: A region whose outlines are off by this share of the reach does not lie on the guide's lines; how much it says
 #: per pixel of outline whether it does.
 _MISSED = 0.6
 _SAYING = 1.2
 _REACH_BY_RADIUS = 1.0
 _SWEEPS = 6
-#: What parting from a neighbour costs per border pixel, and the distance from which it costs no more.
-_PARTING = 0.6
-_PARTED_PIXELS = 5.0
 #: A region whose outlines match nowhere better than this (share of the reach) is not in the guide.
 _UNDRAWN = 0.45
 _UNDRAWN_SAYS = 0.1
+#: In a guide that draws at least this share of the outlines, what is not drawn is hidden: what each pixel of its
+#: outline costs that shows on empty paper.
+_COMPLETE = 0.6
+_SHOWN = 0.6
 #: So many times more reluctant to move is what the guide does not draw.
 _STAYING = 3.0
 #: Reluctance to leave the expected place: at all, by radian, by doubling of size, by diagonal of the picture.
@@ -60,14 +61,18 @@ _LEAVING, _TURNING, _GROWING, _GOING = 0.02, 0.03, 0.25, 0.1
 _PIXELS_AS_OUTLINE = 30.0
 #: A region needs this share of the guide's lines under its outlines (within so many pixels) for itself.
 _OWN_SHARE = 0.25
-_ON_LINE_PIXELS = 5.0
-_MOST_TARGETS = 600
+_ON_LINE_PIXELS, _COVERED_PIXELS = 5.0, 3.0
 #: How many regions are looked for in the guide's closed areas, largest first, and how much (logarithm) their
 #: areas may differ.
 _MOST_REGIONS = 40
 _LIKE_SIZE = 1.0
-_TURNS = np.deg2rad([-120, -95, -75, -55, -40, -25, -12, 12, 25, 40, 55, 75, 95, 120])
+#: A region so many times as long as it is wide may be a limb.
+_LIMB = 1.6
 _SCALES = 0.35, 2.2
+#: From how many of the best places found so far a region that must look elsewhere does so.
+_STARTS = 4
+#: Regions whose common border is parted by less than this (0..1) move as one.
+_TOGETHER = 0.3
 #: What each motion in use costs: a drawing moves in few pieces.
 _PIECE = 6.0
 
@@ -77,12 +82,14 @@ class Pose:
     """A key's regions in the guide's pose.
 
     For each region: motions, from the key to the guide's picture; misfit, 0 (all its outlines lie on the guide's
-    lines) .. 1; told, whether the guide draws it at all.
+    lines) .. 1; told, whether the guide draws it at all. parted: the share of the borders between regions (0..1)
+    along which these do not stay together.
     """
 
     motions: list[Affine]
     misfit: NDArray[Any]
     told: Mask
+    parted: float
 
 
 def pose(regions: Regions, drawn: Mask, expected: list[Affine], guide: LineSet, fixed: Mask) -> Pose:
@@ -108,7 +115,8 @@ class _Posing:
         self.weight[fixed] = 0
         # Any line through a small shape is near all of its outline; it must lie closer to say the same.
         self.reach = np.clip(_REACH_BY_RADIUS * 2 * np.sqrt(self.shapes.short), 2.0, guide.reach)
-        self.contacts = [c for c in find_contacts(regions.labels) if not (fixed[c.first] or fixed[c.second])]
+        found = [c for c in find_contacts(regions.labels) if not (fixed[c.first] or fixed[c.second])]
+        self.contacts = as_hinges(found, self.shapes)
         rows, columns = np.nonzero(regions.live)
         low, high = (columns.min(), rows.min()), (columns.max(), rows.max())
         self.corners = np.array([low, (high[0], low[1]), (low[0], high[1]), high], float)
@@ -120,25 +128,43 @@ class _Posing:
         self.order = np.argsort(-self.shapes.area, kind="stable")
         self.home = np.empty(0, int)
         self.says = np.ones(regions.count)
+        self.lines = [guide] * regions.count
+        self.is_second = np.zeros(regions.count, np.bool_)
         self.best: NDArray[Any] | None = None
 
     def solve(self) -> Pose:
-        """Alternate between choosing motions and proposing better ones."""
+        """Alternate between choosing motions and proposing better ones.
+
+        In the end, what the guide does not draw is hung on what it touches; where the guide draws nearly all of the
+        rest, it hides behind that.
+        """
         self.home = self._add_expected()
         self._add(self._from_closed_areas() + self._from_the_whole())
         for turn in range(_ROUNDS):
             chosen = self._minimise()
-            self.says = self._evidence(chosen)
+            self._share_out(chosen, lasting=False)
             self._add(self._refined(chosen))
             if turn < _ROUNDS - 1:
                 self._add(self._turned_at_joints(chosen))
-        for _ in range(2):
+        for turn in range(_LAST_ROUNDS):
             chosen = self._minimise()
-            self.says = self._evidence(chosen)
+            self._share_out(chosen, lasting=turn > 0)
+            self._add(self._refined(chosen) + self._turned_at_joints(chosen))
         chosen = self._minimise()
         misfit = self.misfits[np.arange(len(chosen)), chosen]
         told = (self.weight > 0) & (misfit <= _UNDRAWN) & (self.says == 1)
-        return Pose([self.motions[k] for k in chosen], misfit, told)
+        motions = [self.motions[k] for k in chosen]
+        complete = float(self.weight[told].sum()) > _COMPLETE * float(self.weight.sum())
+        for region in self.order:
+            beside = [c for c in self.contacts if region in (c.first, c.second)]
+            if beside and not (told[region] or self.fixed[region]):
+                candidates = hung(int(region), motions, beside)
+                cost = border_parted(int(region), candidates, motions, beside)
+                cost += _STAYING * self._reluctance(candidates)[region]
+                if complete:
+                    cost += _SHOWN * self.weight[region] * self.guide.on_paper(self.sampled[region], candidates)
+                motions[region] = candidates[int(cost.argmin())]
+        return Pose(motions, misfit, told, share_parted(motions, self.contacts))
 
     def _add(self, motions: list[Affine]) -> None:
         """Add motions that are new and do not distort, with what they cost every region."""
@@ -156,14 +182,13 @@ class _Posing:
         if not fresh:
             return
         self.motions += fresh
-        misfits = np.stack(
-            [
-                self.guide.misfits(points, fresh, reach)
-                for points, reach in zip(self.sampled, self.reach, strict=True)
-            ]
-        )
+        misfits = np.stack([self._misfits(k, fresh) for k in range(self.regions.count)])
         self.misfits = np.hstack([self.misfits, misfits])
         self.costs = np.hstack([self.costs, self._reluctance(fresh)])
+
+    def _misfits(self, region: int, motions: list[Affine]) -> NDArray[Any]:
+        """Return how far a region's outlines are from the lines that may stand for it."""
+        return self.lines[region].misfits(self.sampled[region], motions, self.reach[region])
 
     def _add_expected(self) -> NDArray[Any]:
         """Add where regions are expected; return the number of each region's own."""
@@ -213,50 +238,111 @@ class _Posing:
         self.best = ends[int(np.argmin(totals))]
         return self.best
 
-    def _evidence(self, chosen: NDArray[Any]) -> NDArray[Any]:
-        """Return how much each region's lines say (1, or little): a line of the guide stands for one thing only.
+    def _share_out(self, chosen: NDArray[Any], *, lasting: bool) -> None:
+        """Find what each region's lines say (1, or little): a line of the guide stands for one thing only.
 
-        What lies on lines that already stand for a region with more outline is not drawn in the guide.
+        What lies on lines that already stand for something with better reasons may still be what the lines stand
+        for that are left, and has to look there; if it is none of them, the guide does not draw it. What stays
+        together is judged together. lasting: what had to look elsewhere before does not come back.
         """
-        target = _sample(self.guide.points, _MOST_TARGETS)
-        taken = np.zeros(len(target), np.bool_)
-        says = np.ones(self.regions.count)
-        for region in np.argsort(-self.weight, kind="stable"):
-            if not self.weight[region]:
-                continue
-            placed = placed_points(self.sampled[region], self.motions[chosen[region]])
-            distance, _ = cKDTree(placed).query(target, distance_upper_bound=_ON_LINE_PIXELS)
-            on = np.isfinite(distance)
-            if (on & ~taken).sum() < _OWN_SHARE * on.sum():
-                says[region] = _UNDRAWN_SAYS
-            taken |= on
-        return says
+        if not lasting:
+            for region in np.flatnonzero(self.is_second):
+                self.lines[region] = self.guide
+                self.misfits[region] = self._misfits(int(region), self.motions)
+            self.is_second[:] = False
+        here = np.arange(len(chosen)), chosen
+        reasons = self.weight * (1 - self.misfits[here]) - self.costs[here]
+        target = self.guide.points
+        taken, covered = np.zeros(len(target), np.bool_), np.zeros(len(target), np.bool_)
+        left: LineSet | None = None
+        self.says = np.ones(self.regions.count)
+        blocks = [[k for k in block if self.weight[k]] for block in self._blocks(chosen)]
+        blocks.sort(key=lambda block: -float(reasons[block].sum()))
+        for second in (False, True):
+            for block in blocks:
+                members = [k for k in block if self.is_second[k] == second]
+                if not members:
+                    continue
+                placed = [placed_points(self.points[k], self.motions[chosen[k]]) for k in members]
+                tree = cKDTree(np.concatenate(placed))
+                distance, _ = tree.query(target, distance_upper_bound=_ON_LINE_PIXELS)
+                on = np.isfinite(distance)
+                if (on & ~taken).sum() >= _OWN_SHARE * on.sum():
+                    taken |= on
+                    covered |= distance < _COVERED_PIXELS
+                elif second:
+                    self.says[members] = _UNDRAWN_SAYS
+                else:
+                    self.is_second[members] = True
+            if not second and not covered.all():
+                left = LineSet(_drawn(target[~covered], self.guide.strokes.shape))
+        for region in np.flatnonzero(self.is_second):
+            if left is None or len(left.points) < _FEWEST_POINTS:
+                self.says[region] = _UNDRAWN_SAYS
+            else:
+                self.lines[region] = left
+                self.misfits[region] = self._misfits(int(region), self.motions)
+
+    def _blocks(self, chosen: NDArray[Any]) -> list[list[int]]:
+        """Return the groups of regions that touch and stay together."""
+        group = np.arange(self.regions.count)
+        motions = [self.motions[k] for k in chosen]
+        for contact in self.contacts:
+            if parted(contact, motions) < _TOGETHER:
+                group[group == group[contact.second]] = group[contact.first]
+        return [np.flatnonzero(group == number).tolist() for number in np.unique(group)]
 
     def _settle(
         self, chosen: NDArray[Any], energy: NDArray[Any], near: list[list[tuple[int, float, NDArray[Any]]]]
     ) -> NDArray[Any]:
         """Improve one region at a time until none can be."""
         used = np.bincount(chosen, minlength=energy.shape[1])
-        for _ in range(_SWEEPS):
+        for _ in range(2 * _SWEEPS):
             changed = False
             for region in self.order:
                 used[chosen[region]] -= 1
                 total = energy[region] + _PIECE * (used == 0)
                 for other, length, places in near[region]:
-                    total += _PARTING * length * _apart(places, places[chosen[other]])
+                    total += PARTING * length * apart(places, places[chosen[other]])
                 best = int(total.argmin())
                 changed |= best != chosen[region]
                 chosen[region] = best
                 used[best] += 1
-            if not changed:
+            if not changed and not self._move_blocks(chosen, used, energy, near):
                 break
         return chosen
+
+    def _move_blocks(
+        self, chosen: NDArray[Any], used: NDArray[Any], energy: NDArray[Any],
+        near: list[list[tuple[int, float, NDArray[Any]]]],
+    ) -> bool:  # fmt: skip
+        """Move, in place, groups of regions that stay together; say whether any was better elsewhere."""
+        changed = False
+        for block in self._blocks(chosen):
+            if len(block) < 2:
+                continue
+            inside = set(block)
+            before = float(energy[block, chosen[block]].sum())
+            total = energy[block].sum(axis=0) + _PIECE * (used == 0)
+            for region in block:
+                for other, length, places in near[region]:
+                    torn = PARTING * length * apart(places, places[chosen[other]])
+                    if other not in inside:
+                        total = total + torn
+                    before += float(torn[chosen[region]]) * (0.5 if other in inside else 1.0)
+            best = int(total.argmin())
+            if total[best] < before - 1e-6:
+                np.subtract.at(used, chosen[block], 1)
+                chosen[block] = best
+                used[best] += len(block)
+                changed = True
+        return changed
 
     def _total(self, chosen: NDArray[Any], energy: NDArray[Any], placed: list[NDArray[Any]]) -> float:
         total = float(energy[np.arange(len(chosen)), chosen].sum()) + _PIECE * len(np.unique(chosen))
         for contact, places in zip(self.contacts, placed, strict=True):
-            apart = _apart(places[chosen[contact.first]][None], places[chosen[contact.second]])
-            total += _PARTING * contact.length * float(apart[0])
+            torn = apart(places[chosen[contact.first]][None], places[chosen[contact.second]])
+            total += PARTING * contact.length * float(torn[0])
         return total
 
     def _from_closed_areas(self) -> list[Affine]:
@@ -319,8 +405,15 @@ class _Posing:
                 found.append(self.guide.fit(_sample(np.concatenate(members), 3 * _POINTS), self.motions[number]))
         for region, number in enumerate(chosen):
             if self.weight[region]:
-                found.append(self.guide.fit(self.sampled[region], self.motions[number]))
+                starts = [number, *self._elsewhere(region)]
+                found += [self.lines[region].fit(self.sampled[region], self.motions[k]) for k in starts]
         return found
+
+    def _elsewhere(self, region: int) -> NDArray[Any]:
+        """Return the motions under which what must look for other lines fits best so far."""
+        if not self.is_second[region]:
+            return np.empty(0, int)
+        return np.argsort(self.misfits[region] * self.weight[region] + self.costs[region], kind="stable")[:_STARTS]
 
     def _turned_at_joints(self, chosen: NDArray[Any]) -> list[Affine]:
         """Turn regions whose outlines are still off about where they touch a neighbour."""
@@ -332,12 +425,25 @@ class _Posing:
                 if self.shapes.area[region] > 1.5 * self.shapes.area[other]:
                     continue
                 carried = self.motions[chosen[other]]
-                joint = contact.points.mean(axis=0)
-                place = transform(carried, joint[None])[0]
-                turned = [about(rotation(turn) @ carried[:, :2], joint, place) for turn in _TURNS]
-                misfits = self.guide.misfits(self.sampled[region], turned)
-                found += [self.guide.fit(self.sampled[region], turned[k]) for k in np.argsort(misfits)[:2]]
+                turned = [
+                    about(rotation(turn) @ carried[:, :2], joint, place)
+                    for joint in (contact.points.mean(axis=0), *self._ends(region))
+                    for place in transform(carried, joint[None])
+                    for turn in TURNS
+                ]
+                misfits = self._misfits(region, turned)
+                best = np.argsort(misfits, kind="stable")[:2]
+                found += [self.lines[region].fit(self.sampled[region], turned[k]) for k in best]
         return found
+
+    def _ends(self, region: int) -> list[NDArray[Any]]:
+        """Return where a long region may turn at its ends: a limb that lies on a body touches it all along."""
+        half_length, half_width = 2 * np.sqrt([self.shapes.long[region], self.shapes.short[region]])
+        if half_length < _LIMB * half_width:
+            return []
+        tilt = self.shapes.tilt[region]
+        away = (half_length - half_width) * np.array([np.cos(tilt), np.sin(tilt)])
+        return [self.shapes.centre[region] - away, self.shapes.centre[region] + away]
 
 
 def _turns_and_sizes(motions: list[Affine]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -346,18 +452,18 @@ def _turns_and_sizes(motions: list[Affine]) -> tuple[NDArray[Any], NDArray[Any]]
     return turns, np.log2(np.maximum(np.linalg.det(np.array(motions)[:, :, :2]), 1e-3))
 
 
-def _apart(places: NDArray[Any], others: Points) -> NDArray[Any]:
-    """Return for (motions, points, 2) how far they are from (points, 2), 0 (together) .. 1 (parted)."""
-    difference = places - others
-    distance = np.sqrt(np.einsum("mpi,mpi->mp", difference, difference)) / _PARTED_PIXELS
-    return np.asarray(np.minimum(distance, 1).mean(axis=1))
-
-
 def _keeps_shape(motion: Affine) -> bool:
     if not is_plausible(motion):
         return False
     scales = np.linalg.svd(motion[:, :2], compute_uv=False)
     return bool(scales[1] > _SCALES[0] and scales[0] < _SCALES[1])
+
+
+def _drawn(points: NDArray[Any], shape: tuple[int, ...]) -> Mask:
+    """Return the pixels of oriented points."""
+    mask = np.zeros(shape, np.bool_)
+    mask[points[:, 1].astype(int), points[:, 0].astype(int)] = True
+    return mask
 
 
 def _sample(points: NDArray[Any], count: int) -> NDArray[Any]:

@@ -68,17 +68,21 @@ def joint_palette(a: Premultiplied, b: Premultiplied) -> NDArray[Any]:
 
 
 def find_regions(
-    pixels: Premultiplied, palette: NDArray[Any], opaque: bool, canvas_shape: tuple[int, int]
-) -> Regions:
+    pixels: Premultiplied, palette: NDArray[Any], opaque: bool, canvas_shape: tuple[int, int],
+    walls: Mask | None = None,
+) -> Regions:  # fmt: skip
     """Split a key into flat regions.
 
     canvas_shape: (height, width) of the whole working picture of which `pixels` may be a part;
-    sizes that count as lines or specks go by it.
+    sizes that count as lines or specks go by it. walls: lines that part areas even where they are so thin or so
+    like the areas' colour that these would run into one another.
     """
     canvas_height, canvas_width = canvas_shape
     smallest = max(8, int(canvas_height * canvas_width * 1.2e-4))
     live = np.ones(pixels.shape[:2], np.bool_) if opaque else pixels[..., 3] > LIVE_ALPHA
     named = _nearest_colour(pixels, palette, live)
+    if walls is not None:
+        named[walls] = 0
     cores = np.zeros(live.shape, np.int32)
     colours: list[NDArray[Any]] = []
     for index, colour in enumerate(palette, start=1):

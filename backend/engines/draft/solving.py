@@ -17,7 +17,7 @@ from .front_order import front_order, with_features_in_front
 from .hypotheses import find_hypotheses
 from .labelling import Labels, Side, choose_motions, label_pixels, simplified
 from .layers import LayeredMotion, cut_layer
-from .paths import Part, plan_paths, slipping
+from .paths import Part, Paths, plan_paths, slipping
 from .redrawn import find_redrawn
 from .refining import refined
 from .regions import find_regions, joint_palette
@@ -32,6 +32,7 @@ from .self_check import (
     opaque_disagreement,
     transparent_disagreement,
 )
+from .sway import Sway
 from .swaying import find_swaying
 from .view import LEAST_CONFIDENCE, Map, Mask
 
@@ -77,22 +78,37 @@ def solve_regions(
     for numbers_of, strip in zip(swaying, strips, strict=True):
         for index in (0, 1):
             strip.give_rims(labels[index].motion, found[index], index, numbers_of)
-    backdrop = labels[0].camera if opaque else None
-    paths = plan_paths(motions, labels[0].motion, labels[1].motion, backdrop)
+    paths = plan_paths(motions, labels[0].motion, labels[1].motion, labels[0].camera if opaque else None)
     for numbers_of, strip in zip(swaying, strips, strict=True):
         paths = strip.lead_riders(paths, numbers_of)
     sways = {numbers_of[0]: strip.sway for numbers_of, strip in zip(swaying, strips, strict=True)}
-    order = front_order(motions, (labels[0].motion, labels[1].motion), (seen_a, seen_b), paths, backdrop)
+    rigid = np.where(np.isin(labels[0].motion, list(sways)), -1, labels[0].motion)
+    return cut_to_layers((a, b), sides, (labels[0], labels[1]), paths, sways, size), slipping(paths, rigid)
+
+
+def cut_to_layers(
+    keys: tuple[Premultiplied, Premultiplied], sides: tuple[Side, Side], labels: tuple[Labels, Labels],
+    paths: Paths, sways: dict[int, Sway], size: tuple[int, int],
+) -> tuple[LayeredMotion, LayeredMotion]:  # fmt: skip
+    """Make the motion of both keys of what every pixel does: front order, features that are drawn anew, layers.
+
+    keys: at working size. paths: of all parts. sways: of those that are cloth. size: (height, width) of the views to
+    make.
+    """
+    opaque, motions, found = sides[0].opaque, sides[0].motions, (sides[0].regions, sides[1].regions)
+    backdrop = labels[0].camera if opaque else None
+    where = labels[0].motion, labels[1].motion
+    order = front_order(motions, where, (sides[0].own, sides[1].own), paths, backdrop)
     matches = [_own_match(side, label.motion) for side, label in zip(sides, labels, strict=True)]
     redrawn = find_redrawn(
         motions,
-        (found[0], found[1]),
-        (labels[0].motion, labels[1].motion),
+        found,
+        where,
         (matches[0][0], matches[1][0]),
         backdrop,
     )
     numbers = range(len(motions), len(motions) + len(redrawn))
-    order = with_features_in_front(order, redrawn, (labels[0].motion, labels[1].motion), numbers)
+    order = with_features_in_front(order, redrawn, where, numbers)
     paths = paths.with_features(
         {
             number: Part(feature.motion, feature.relative, feature.centre, False, feature.host, redrawn=True)
@@ -100,7 +116,7 @@ def solve_regions(
         }
     )
     solved = []
-    for index, key in enumerate((a, b)):
+    for index, key in enumerate(keys):
         cost, hidden = matches[index]
         confidence = np.clip(1 - cost / WORST_COST * 1.5, LEAST_CONFIDENCE, 1).astype(np.float32)
         label = labels[index].motion.copy()
@@ -129,8 +145,7 @@ def solve_regions(
                 cut.append(cut_layer(number, label == number, soft, behind_features, hidden, from_plate=True))
         layers = [layer for layer in cut if layer is not None]
         solved.append(LayeredMotion(layers, paths, sways, index == 0, veil, behind, backdrop, size))
-    rigid = np.where(np.isin(labels[0].motion, list(sways)), -1, labels[0].motion)
-    return (solved[0], solved[1]), slipping(paths, rigid)
+    return solved[0], solved[1]
 
 
 def _alpha(key: Premultiplied) -> Gray:
