@@ -92,8 +92,8 @@ def cut_to_layers(
 ) -> tuple[LayeredMotion, LayeredMotion]:  # fmt: skip
     """Make the motion of both keys of what every pixel does: front order, features that are drawn anew, layers.
 
-    keys: at working size. paths: of all parts. sways: of those that are cloth. size: (height, width) of the views to
-    make.
+    keys: at working size. paths: of all parts. sways: of those that are cloth. size: (height, width) of the views
+    to make.
     """
     opaque, motions, found = sides[0].opaque, sides[0].motions, (sides[0].regions, sides[1].regions)
     backdrop = labels[0].camera if opaque else None
