@@ -45,17 +45,15 @@ def is_here(wheel: Wheel, folder: Path = FOLDER) -> bool:
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == wheel.sha256
 
 
-def fetch(wheel: Wheel, pip: Sequence[str], folder: Path = FOLDER) -> Path:
-    """Fetch one wheel unless it is here; CalledProcessError when pip cannot get it or its hash differs."""
-    if not is_here(wheel, folder):
-        (folder / wheel.file).unlink(missing_ok=True)
-        with tempfile.TemporaryDirectory() as temporary:
-            pinned = Path(temporary) / "pinned.txt"
-            pinned.write_text(f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}\n", encoding="ascii")
-            command = [*pip, "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--platform", wheel.tag]
-            command += ["--require-hashes", "--requirement", str(pinned), "--dest", str(folder)]
-            subprocess.run(command, check=True)
-    return folder / wheel.file
+def fetch(wheel: Wheel, pip: Sequence[str], folder: Path = FOLDER) -> None:
+    """Put one wheel in its place once it is whole; CalledProcessError when pip has none with its hash."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as temporary:
+        pinned = Path(temporary) / "pinned.txt"
+        pinned.write_text(f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}\n", encoding="ascii")
+        command = [*pip, "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--platform", wheel.tag]
+        command += ["--require-hashes", "--requirement", str(pinned), "--dest", temporary]
+        subprocess.run(command, check=True)
+        (Path(temporary) / wheel.file).replace(folder / wheel.file)
 
 
 @contextmanager
@@ -78,13 +76,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     platforms = parser.parse_args(arguments).platforms or list(lock)
     if unknown := sorted(set(platforms) - set(lock)):
         parser.error(f"wheels.lock knows no platform {', '.join(unknown)}; it knows {', '.join(lock)}")
+    missing = [lock[platform] for platform in platforms if not is_here(lock[platform])]
     try:
-        with find_pip() as pip:
-            for platform in platforms:
-                print(fetch(lock[platform], pip).name)
+        if missing:
+            with find_pip() as pip:
+                for wheel in missing:
+                    fetch(wheel, pip)
     except subprocess.CalledProcessError as error:
         print(f"fetch.py: this command failed: {subprocess.list2cmdline(error.cmd)}", file=sys.stderr)
         return 1
+    print("\n".join(lock[platform].file for platform in platforms))
     return 0
 
 
