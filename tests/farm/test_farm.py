@@ -25,7 +25,7 @@ from backend.errors import UserError  # noqa: E402
 from backend.jobs import farm as farms  # noqa: E402
 from backend.jobs.run import run_job  # noqa: E402
 from tests.end_to_end.jobs import frames_of  # noqa: E402
-from tests.farm.hosts import Farm, stop_a_drawing_process_in_mid_job  # noqa: E402
+from tests.farm.hosts import PATIENCE_SECONDS, Farm, stop_a_drawing_process_in_mid_job  # noqa: E402
 from tests.farm.slow_jobs import make_slow_job  # noqa: E402
 
 JOBS, FRAMES, CORRUPT = 20, 12, "shot_07"
@@ -188,7 +188,7 @@ def test_a_frozen_host_that_thaws_overwrites_nothing(
         check(farm, jobs, batch, expected, journal)
         for process in family:
             process.resume()
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE_SECONDS
         while drawing.is_running() and "took this job over" not in (job / "log.txt").read_text():
             assert time.monotonic() < end
             time.sleep(0.1)
@@ -209,14 +209,14 @@ def test_control_c_stops_the_workers_and_leaves_the_farm_standing(
     for index in range(4):
         make_slow_job(endless / f"shot_{index}", seed=index, frames=400)
     batch = farm.batch(endless)
-    end = time.monotonic() + 90
+    end = time.monotonic() + PATIENCE_SECONDS
     while len(list(endless.glob("*/frames/*.png"))) < 5:
         assert time.monotonic() < end, batch.complaints() + farm.logs()
         time.sleep(0.05)
     batch.process.send_signal(signal.SIGINT)
     assert batch.wait() == 130
     while list(endless.glob("*/drawing")):
-        assert time.monotonic() < end + 60, "somebody draws on"
+        assert time.monotonic() < end + PATIENCE_SECONDS, "somebody draws on"
         time.sleep(0.1)
     check(farm, jobs, farm.batch(jobs), expected, journal)
 
@@ -243,7 +243,7 @@ def test_a_scheduler_that_dies_is_a_sentence_and_the_same_command_on_a_new_one_g
     farm = Farm(tmp_path / "farm", hosts=1)
     try:
         batch = farm.batch(jobs)
-        end = time.monotonic() + 120
+        end = time.monotonic() + PATIENCE_SECONDS
         while not batch.published():
             assert time.monotonic() < end, batch.complaints() + farm.logs()
             time.sleep(0.05)

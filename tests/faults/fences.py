@@ -72,6 +72,7 @@ def fenced(inside: Path, secret: Path) -> Iterator[None]:
         raise Stuck(f"it took more than {LONGEST_SECONDS} s")
 
     before = signal.signal(signal.SIGPROF, stuck)
+    sys.dont_write_bytecode, written = True, sys.dont_write_bytecode  # of what is imported only now
     signal.setitimer(signal.ITIMER_PROF, LONGEST_SECONDS)
     _fence.crossed.clear()
     _fence.secret, _fence.inside = os.path.realpath(secret), os.path.realpath(inside)
@@ -81,4 +82,5 @@ def fenced(inside: Path, secret: Path) -> Iterator[None]:
         _fence.inside = None
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
+        sys.dont_write_bytecode = written
     assert not _fence.crossed, _fence.crossed

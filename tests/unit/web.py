@@ -20,7 +20,8 @@ class Web:
     headers: further headers of a path. moved: path -> the address that it redirects to. broken: path -> status
     instead of the content. cut: path -> how many bytes to send before the connection drops, once for each number.
     stall: the same, but then it only falls silent. lie: path -> a Content-Length that is not true. ranges: whether
-    a part may be asked for. no_head: paths that may only be fetched, not asked about. pause_seconds: before each
+    a part may be asked for. no_head: paths that may only be fetched, not asked about. held: paths that send
+    nothing until they are taken out. pause_seconds: before each
     block of `block` bytes. clock_seconds: how wrong the server's clock is. requests: (path, range header) of all
     requests, in order.
     """
@@ -34,6 +35,7 @@ class Web:
     lie: dict[str, int] = field(default_factory=dict)
     ranges: bool = True
     no_head: set[str] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
     pause_seconds: float = 0.0
     block: int = 1 << 16
     clock_seconds: float = 0.0
@@ -102,6 +104,8 @@ def serve(web: Web | None = None) -> Iterator[Web]:
             self.end_headers()
 
         def _send(self, content: bytes) -> None:
+            while self.path in web.held:
+                time.sleep(0.02)
             cuts = web.cut.get(self.path)
             if cuts:
                 content = content[: cuts.pop(0)]
