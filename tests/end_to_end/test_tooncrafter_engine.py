@@ -96,6 +96,18 @@ def engine(tiny: Options) -> ToonCrafterEngine:
     return ToonCrafterEngine(tiny)
 
 
+@pytest.fixture(scope="session")
+def plain(engine: ToonCrafterEngine) -> np.ndarray:
+    """What is drawn of MIDDLE when nothing steers and nothing goes wrong."""
+    return pixels(drawn(engine, MIDDLE))
+
+
+@pytest.fixture(scope="session")
+def guided(tiny: Options) -> np.ndarray:
+    """What is drawn of GUIDED with all the memory there is."""
+    return pixels(drawn(ToonCrafterEngine(replace(tiny, memory="resident")), GUIDED))
+
+
 def keys(width: int, height: int, *, opaque: bool = False) -> tuple[np.ndarray, np.ndarray]:
     pictures = [ball(width * x, height / 2, width, height) for x in (0.3, 0.7)]
     if opaque:
@@ -156,9 +168,20 @@ def test_any_number_of_drawings(engine: ToonCrafterEngine, count: int) -> None:
 def test_any_number_of_steps(engine: ToonCrafterEngine, steps: int, sampler: str) -> None:
     heard = Heard()
     settings = replace(FAST, steps=steps, sampler=sampler, guidance=1.0)
-    drawn(engine, Interval(*keys(96, 64), at_frames(7)), settings, heard)
+    drawn(engine, MIDDLE, settings, heard)
     assert heard.steps[-1] == (steps + 2, steps + 2)
     assert heard.notes["method"] == f"{sampler}, {steps} steps"
+
+
+def upright_line() -> np.ndarray:
+    lines = np.ones((64, 96), np.float32)
+    lines[20:44, 46:50] = 0
+    return lines
+
+
+#: One drawing between two keys; three with a guide.
+MIDDLE = Interval(*keys(96, 64), at_frames(7))
+GUIDED = replace(MIDDLE, times=at_frames(2, 7, 12), guides={0.5: upright_line()})
 
 
 def test_the_same_seed_draws_the_same_and_another_one_another(engine: ToonCrafterEngine) -> None:
@@ -173,19 +196,15 @@ def test_the_same_seed_draws_the_same_and_another_one_another(engine: ToonCrafte
     [{"prompt": "rain"}, {"negative_prompt": "blur"}, {"guidance": 3.0}, {"guidance": 1.0}, {"motion_speed": 24}],
     ids=str,
 )
-def test_every_way_to_steer_steers(engine: ToonCrafterEngine, change: dict[str, object]) -> None:
-    interval = Interval(*keys(96, 64), at_frames(7))
-    assert (pixels(drawn(engine, interval)) != pixels(drawn(engine, interval, replace(FAST, **change)))).any()
+def test_every_way_to_steer_steers(engine: ToonCrafterEngine, plain: np.ndarray, change: dict[str, object]) -> None:
+    assert (pixels(drawn(engine, MIDDLE, replace(FAST, **change))) != plain).any()
 
 
 @pytest.mark.parametrize("count", [1, 3, 14])
-def test_guides_lead(engine: ToonCrafterEngine, count: int) -> None:
-    lines = np.ones((64, 96), np.float32)
-    lines[20:44, 46:50] = 0
-    interval = Interval(*keys(96, 64), at_frames(7))
+def test_guides_lead(engine: ToonCrafterEngine, plain: np.ndarray, count: int) -> None:
     heard = Heard()
-    guided = drawn(engine, replace(interval, guides=dict.fromkeys(evenly(count), lines)), FAST, heard)
-    assert (pixels(guided) != pixels(drawn(engine, interval))).any()
+    guides = dict.fromkeys(evenly(count), upright_line())
+    assert (pixels(drawn(engine, replace(MIDDLE, guides=guides), FAST, heard)) != plain).any()
     assert heard.warnings == []
 
 
@@ -215,15 +234,14 @@ def test_every_line_drawing_is_coloured_by_the_model_itself_wherever_its_time_is
     assert changed.any(axis=(1, 2, 3)).all(), "every drawing follows its lines"
 
 
-def test_guides_without_strength_and_empty_ones_change_nothing_and_say_so(engine: ToonCrafterEngine) -> None:
-    interval = Interval(*keys(96, 64), at_frames(7))
-    lines = np.ones((64, 96), np.float32)
-    plain, heard = pixels(drawn(engine, interval)), Heard()
-    empty = drawn(engine, replace(interval, guides={0.4: lines}), FAST, heard)
-    assert (pixels(empty) == plain).all() and len(heard.warnings) == 1
-    lines[30:34] = 0
+def test_guides_without_strength_and_empty_ones_change_nothing_and_say_so(
+    engine: ToonCrafterEngine, plain: np.ndarray
+) -> None:
     heard = Heard()
-    weak = drawn(engine, replace(interval, guides={0.4: lines}), replace(FAST, guide_strength=0.0), heard)
+    empty = drawn(engine, replace(MIDDLE, guides={0.4: np.ones((64, 96), np.float32)}), FAST, heard)
+    assert (pixels(empty) == plain).all() and len(heard.warnings) == 1
+    heard = Heard()
+    weak = drawn(engine, replace(GUIDED, times=MIDDLE.times), replace(FAST, guide_strength=0.0), heard)
     assert (pixels(weak) == plain).all() and len(heard.warnings) == 1
 
 
@@ -231,24 +249,21 @@ def test_guides_without_strength_and_empty_ones_change_nothing_and_say_so(engine
     ("begin", "end", "passes"), [(0.0, 1.0, 12), (0.0, 0.5, 6), (0.5, 1.0, 6), (0.999, 1.0, 0)], ids=str
 )
 def test_guides_lead_from_when_to_when(tiny: Options, begin: float, end: float, passes: int) -> None:
-    lines = np.ones((64, 96), np.float32)
-    lines[20:44, 46:50] = 0
-    interval = Interval(*keys(96, 64), at_frames(7), guides={0.5: lines})
     engine, runs, heard = ToonCrafterEngine(tiny), [], Heard()
     encoder = engine._loaded(Heard()).model.sketch_encoder
     assert encoder is not None
     encoder.register_forward_pre_hook(lambda *_: runs.append(1))
     settings = replace(FAST, sampler="ddim", steps=6, guide_from=begin, guide_until=end)
-    drawn(engine, interval, settings, heard)
+    drawn(engine, GUIDED, settings, heard)
     assert len(runs) == passes, "two halves of guidance at each step at which they lead"
     assert [("not used" in warning) for warning in heard.warnings] == [True] * (passes == 0)
 
 
 def test_a_sampler_of_ones_own_goes_before_the_presets(engine: ToonCrafterEngine) -> None:
-    interval, heard = Interval(*keys(96, 64), at_frames(7)), Heard()
-    published = pixels(drawn(engine, interval, replace(FAST, sampler="ddim"), heard))
+    heard = Heard()
+    published = pixels(drawn(engine, MIDDLE, replace(FAST, sampler="ddim"), heard))
     assert heard.notes["method"] == "ddim, 2 steps"
-    assert (published != pixels(drawn(engine, interval, replace(FAST, sampler="dpm")))).any()
+    assert (published != pixels(drawn(engine, MIDDLE, replace(FAST, sampler="dpm")))).any()
 
 
 def test_a_run_is_told_step_by_step_and_shown_half_made(engine: ToonCrafterEngine) -> None:
@@ -262,47 +277,42 @@ def test_a_run_is_told_step_by_step_and_shown_half_made(engine: ToonCrafterEngin
         assert sheet[0].shape[1] / sheet[0].shape[0] == pytest.approx(160 / 50, rel=0.3)
 
 
-def test_cancelling_stops_within_one_step_and_the_next_drawing_is_as_ever(engine: ToonCrafterEngine) -> None:
-    interval = Interval(*keys(96, 64), at_frames(7))
-    before, heard = pixels(drawn(engine, interval)), Heard(cancel_at=4)
+def test_cancelling_stops_within_one_step_and_the_next_drawing_is_as_ever(
+    engine: ToonCrafterEngine, plain: np.ndarray
+) -> None:
+    heard = Heard(cancel_at=4)
     with pytest.raises(Cancelled):
-        list(engine.inbetween(interval, replace(FAST, steps=20), heard))
+        list(engine.inbetween(MIDDLE, replace(FAST, steps=20), heard))
     assert heard.steps[-1][0] == 4
-    assert (pixels(drawn(engine, interval)) == before).all()
+    assert (pixels(drawn(engine, MIDDLE)) == plain).all()
 
 
-def test_unloading_frees_the_model_and_the_next_drawing_is_as_ever(engine: ToonCrafterEngine) -> None:
-    interval = Interval(*keys(96, 64), at_frames(7))
-    before = pixels(drawn(engine, interval))
+def test_unloading_frees_the_model_and_the_next_drawing_is_as_ever(
+    engine: ToonCrafterEngine, plain: np.ndarray
+) -> None:
     engine.unload()
     heard = Heard()
-    assert (pixels(drawn(engine, interval, FAST, heard)) == before).all()
+    assert (pixels(drawn(engine, MIDDLE, FAST, heard)) == plain).all()
     assert "Opening the model" in heard.stages
     heard = Heard()
-    drawn(engine, interval, FAST, heard)
+    drawn(engine, MIDDLE, FAST, heard)
     assert "Opening the model" not in heard.stages
 
 
 @pytest.mark.parametrize("mode", [mode for mode in Mode if mode is not Mode.RESIDENT])
-def test_every_memory_mode_draws_the_same(tiny: Options, engine: ToonCrafterEngine, mode: Mode) -> None:
-    lines = np.ones((64, 96), np.float32)
-    lines[20:44, 46:50] = 0
-    interval = Interval(*keys(96, 64), at_frames(2, 7, 12), guides={0.5: lines})
-    resident = pixels(drawn(ToonCrafterEngine(replace(tiny, memory="resident")), interval))
+def test_every_memory_mode_draws_the_same(tiny: Options, guided: np.ndarray, mode: Mode) -> None:
     heard = Heard()
-    thrifty = pixels(drawn(ToonCrafterEngine(replace(tiny, memory=str(mode))), interval, FAST, heard))
+    engine = ToonCrafterEngine(replace(tiny, memory=str(mode)))
+    assert (pixels(drawn(engine, GUIDED, FAST, heard)) == guided).all()
     assert heard.notes["memory mode"] == mode
-    assert (thrifty == resident).all()
 
 
 @pytest.mark.parametrize(
     "part", ["autoencoder.encoder", "vision_tower", "unet.middle_block", "sketch_encoder", "autoencoder.decoder"]
 )
-def test_a_part_that_runs_out_of_memory_goes_on_in_a_thriftier_mode(tiny: Options, part: str) -> None:
-    lines = np.ones((64, 96), np.float32)
-    lines[20:44, 46:50] = 0
-    interval = Interval(*keys(96, 64), at_frames(7), guides={0.5: lines})
-    expected = pixels(drawn(ToonCrafterEngine(replace(tiny, memory="resident")), interval))
+def test_a_part_that_runs_out_of_memory_goes_on_in_a_thriftier_mode(
+    tiny: Options, guided: np.ndarray, part: str
+) -> None:
     engine, heard = ToonCrafterEngine(replace(tiny, memory="resident")), Heard()
     model = engine._loaded(heard).model
     failing = model
@@ -310,9 +320,9 @@ def test_a_part_that_runs_out_of_memory_goes_on_in_a_thriftier_mode(tiny: Option
         failing = getattr(failing, name)
     failures = [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")]
     hook = failing.register_forward_pre_hook(lambda *_: _raise(failures))
-    found = pixels(drawn(engine, interval, FAST, heard))
+    found = pixels(drawn(engine, GUIDED, FAST, heard))
     hook.remove()
-    assert (found == expected).all()
+    assert (found == guided).all()
     assert heard.notes["memory mode"] == "sliced" and len(heard.warnings) == 2 and not failures
 
 
@@ -325,7 +335,7 @@ def test_no_memory_even_in_the_thriftiest_mode_is_a_sentence(tiny: Options) -> N
     engine = ToonCrafterEngine(replace(tiny, memory="streamed"))
     engine._loaded(Heard()).model.unet.middle_block.register_forward_pre_hook(lambda *_: _raise([MemoryError()]))
     with pytest.raises(UserError) as error:
-        list(engine.inbetween(Interval(*keys(96, 64), at_frames(7)), FAST, Heard()))
+        list(engine.inbetween(MIDDLE, FAST, Heard()))
     assert error.value.code == "not-enough-memory"
 
 
@@ -360,7 +370,7 @@ def test_half_precision_weights_rest_as_they_are_and_compute_in_full(tiny: Optio
     unet = engine._loaded(Heard()).model.unet
     dtypes: set[torch.dtype] = set()
     unet.middle_block.register_forward_pre_hook(lambda *_: dtypes.update(p.dtype for p in unet.parameters()))
-    drawn(engine, Interval(*keys(96, 64), at_frames(7)))
+    drawn(engine, MIDDLE)
     assert dtypes == {torch.float32}
     assert {parameter.dtype for parameter in unet.parameters()} == {torch.float16}
 
