@@ -85,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.keep:
             _keep(out)
     if not options.drivers:
-        codes["results"] = _run("results", house.command("-c", _BACKGROUND, house.blender, options.python, *_TESTS))
+        told = [house.blender, options.python, window.SHADERS, *_TESTS]
+        codes["results"] = _run("results", house.command("-c", _BACKGROUND, *told))
     failed = [name for name, code in codes.items() if code]
     print(f"Failed: {', '.join(failed)}." if failed else "All passed.")
     return 1 if failed else 0
@@ -94,9 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 #: Blender without a window, with a configuration of its own.
 _BACKGROUND = """
 import os, subprocess, sys, tempfile
-blender, python, *tests = sys.argv[1:]
+blender, python, shaders, *tests = sys.argv[1:]
 with tempfile.TemporaryDirectory() as home:
-    env = os.environ | {"BLENDER_USER_RESOURCES": home, "TOONCRAFTER_PYTHON": python, "LIBGL_ALWAYS_SOFTWARE": "1"}
+    env = os.environ | {"BLENDER_USER_RESOURCES": home, "TOONCRAFTER_PYTHON": python}
+    env |= {"LIBGL_ALWAYS_SOFTWARE": "1", "MESA_SHADER_CACHE_DIR": shaders}
     start = [blender, "-b", "--factory-startup", "-P", "tests/blender/run_in_blender.py", "--", "-q"]
     start += ["-W", "ignore::DeprecationWarning", *(f"tests/blender/{test}" for test in tests)]
     sys.exit(subprocess.run(start, env=env).returncode)

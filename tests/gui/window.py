@@ -24,6 +24,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ("Xvfb", "xdotool", "import")
+#: What the driver of software graphics has compiled, so that each window need not compile it anew.
+SHADERS = ROOT / "build" / "shaders"
 #: So many half seconds a process has to follow Blender.
 _MOMENTS = 20
 #: The backend's, when none is named.
@@ -82,6 +84,7 @@ def _blender(options: argparse.Namespace, display: str, home: Path) -> int:
         "BLENDER_USER_RESOURCES": str(resources),
         "XDG_RUNTIME_DIR": str(runtime),
         "LIBGL_ALWAYS_SOFTWARE": "1",
+        "MESA_SHADER_CACHE_DIR": str(SHADERS),
         "GUI_OUT": str(options.out.resolve()),
     }
     if options.zip:
