@@ -6,6 +6,7 @@ python tasks.py faults                  do everything that can go wrong, and cou
 python tasks.py gui [DRIVER …]          drive the add-on with the mouse in Blender's real window (Linux)
 python tasks.py browser                 use the local page with the mouse in a real browser
 python tasks.py lint                    ruff and mypy
+python tasks.py check                   all that must hold before a change is taken
 python tasks.py tooncrafter ARGUMENTS   the command line, in the prepared environment
 python tasks.py lock                    write the hashed lock files anew from pyproject.toml
 python tasks.py package                 build the extension's zips under dist/, one for each platform
@@ -14,16 +15,19 @@ python tasks.py package                 build the extension's zips under dist/, 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO, NoReturn
 
 from examples.checkout import link, unlink
 
@@ -34,6 +38,9 @@ UV_VERSION = "0.13.9"
 #: The Blender releases that exist as Python modules, newest first; their wheels ask for exactly this Python.
 BLENDERS = ("5.0", "4.5")
 BLENDER_PYTHON = "3.11"
+_LONGEST_CLEANING_SECONDS = 20
+#: So many processes run tests at once, as far as there are cores; each may take a gigabyte.
+MOST_WORKERS = 4
 #: Packages whose build depends on the machine's graphics card, by the start of their names.
 PER_MACHINE = ("torch", "triton", "nvidia-", "cuda-")
 #: PIP_* settings that uv does not read, and what it calls them.
@@ -61,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     browsing = tasks.add_parser("browser", help="use the page in a real browser", add_help=False)
     browsing.set_defaults(task=browser)
     tasks.add_parser("lint", help="ruff and mypy").set_defaults(task=lint)
+    tasks.add_parser("check", help="all that must hold before a change is taken").set_defaults(task=check)
     tasks.add_parser("tooncrafter", help="the command line", add_help=False).set_defaults(task=tooncrafter)
     tasks.add_parser("lock", help="write the lock files anew").set_defaults(task=lock)
     packaging = tasks.add_parser("package", help="build the extension's zips")
@@ -70,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest and options.task not in (test, faults, gui, browser, tooncrafter):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
+    signal.signal(signal.SIGTERM, _interrupt)  # so that nothing which was started stays behind
     try:
         return int(options.task(options))
     except subprocess.CalledProcessError as error:
@@ -100,7 +109,9 @@ def test(options: argparse.Namespace) -> int:
     backend = environment("development")
     blender = environment(f"blender-{options.blender}", BLENDER_PYTHON)
     chosen = [] if options.long else ["-m", "not long"]
-    pytest = ["-m", "pytest", *chosen, *options.rest]
+    # Neighbours share what they stand on, so each worker begins with a stretch of its own and helps out at the end.
+    workers = ["-n", str(min(os.cpu_count() or 1, MOST_WORKERS)), "--dist", "worksteal"]
+    pytest = ["-m", "pytest", *workers, *chosen, *options.rest]
     halves = [(blender, [*pytest, "tests/blender"])]
     if options.blender == BLENDERS[0]:
         elsewhere = [f"--ignore=tests/{name}" for name in ("blender", "gui", "browser")]
@@ -124,10 +135,17 @@ def faults(options: argparse.Namespace) -> int:
 
 def _run_halves(halves: Sequence[tuple[Path, list[str]]], backend: Path) -> int:
     """Run each half of a suite in its Python and return the worse exit code."""
-    codes = [
-        subprocess.run([python, *half], cwd=ROOT, env=_env(TOONCRAFTER_PYTHON=str(backend))).returncode
-        for python, half in halves
-    ]
+    codes = []
+    for python, half in halves:
+        tests = subprocess.Popen([python, *half], cwd=ROOT, env=_env(TOONCRAFTER_PYTHON=str(backend)))
+        try:
+            codes.append(tests.wait())
+        except KeyboardInterrupt:  # they were interrupted, too, and take down what they have put up
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                tests.wait(_LONGEST_CLEANING_SECONDS)
+            raise
+        finally:
+            tests.kill()
     return max(codes)
 
 
@@ -135,7 +153,7 @@ def gui(options: argparse.Namespace) -> int:
     """Run the drivers in Blender's window; where there can be no Blender, say so."""
     backend = environment("core")
     command = [sys.executable, "-m", "tests.gui", "--python", backend, *options.rest]
-    return subprocess.run(command, cwd=ROOT).returncode
+    return subprocess.run(command, cwd=ROOT, env=_env()).returncode
 
 
 def browser(options: argparse.Namespace) -> int:
@@ -167,6 +185,27 @@ def lint(options: argparse.Namespace) -> int:
         finally:
             unlink(package)
     return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """Run the demo, lint, the suite with every Blender and the drivers in the window; name all that failed."""
+    began = time.monotonic()
+    own = [sys.executable, ROOT / "tasks.py"]
+    steps = [["lint"], *(["test", "--blender", version] for version in BLENDERS)]
+    with started([*own, "demo"]) as first:  # sets up what the window needs, too
+        failed = ["demo"] * bool(first.wait())
+    with tempfile.TemporaryFile() as said:
+        # Who drives a window mostly waits for it: that goes on beside everything else.
+        with started([*own, "gui"], said) as window:
+            for step in steps:
+                with started([*own, *step]) as process:
+                    failed += [" ".join(step)] * bool(process.wait())
+            print("Waiting for the window …", flush=True)
+            failed += ["gui"] * bool(window.wait())
+        said.seek(0)
+        shutil.copyfileobj(said, sys.stdout.buffer)
+    print(f"Failed: {', '.join(failed)}." if failed else "All of it holds.", f"({time.monotonic() - began:.0f} s)")
+    return 1 if failed else 0
 
 
 def tooncrafter(options: argparse.Namespace) -> int:
@@ -216,6 +255,39 @@ def package(options: argparse.Namespace) -> int:
     run([sys.executable, ROOT / "wheels" / "fetch.py", *options.platforms])
     run([blender, ROOT / "release" / "build.py", ROOT / "dist", *options.platforms])
     return 0
+
+
+# --- processes ------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str | Path], into: IO[bytes] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command beside the block; nothing of it outlives the block. into: takes what it says."""
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=into, stderr=None if into is None else subprocess.STDOUT, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            _end_session(process)
+
+
+def _end_session(leader: subprocess.Popen[bytes]) -> None:
+    """Interrupt a process with all that it has started in its session, and end by force what does not end."""
+    if os.name == "nt":
+        leader.kill()
+    else:
+        os.killpg(leader.pid, signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            leader.wait(_LONGEST_CLEANING_SECONDS)
+        with contextlib.suppress(ProcessLookupError):  # nobody is left
+            os.killpg(leader.pid, signal.SIGKILL)
+    leader.wait()
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 # --- environments ---------------------------------------------------------------------------------------------
@@ -293,6 +365,10 @@ def _env(**variables: str) -> Mapping[str, str]:
         if pip_name in env:
             env.setdefault(uv_name, env[pip_name])
     env.setdefault("UV_HTTP_TIMEOUT", "120")
+    if env.get("PYTHONDONTWRITEBYTECODE") and "PYTHONPYCACHEPREFIX" not in env:
+        # Hundreds of short processes would compile PyTorch anew; nothing is written beside a source this way, too.
+        del env["PYTHONDONTWRITEBYTECODE"]
+        env["PYTHONPYCACHEPREFIX"] = str(ROOT / "build" / "bytecode")
     return env | variables
 
 
