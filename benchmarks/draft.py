@@ -11,8 +11,9 @@ Blender's own Interpolate Sequence. Speed is given as a ratio to DIS flow, measu
 from __future__ import annotations
 
 import argparse
-import resource
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -33,6 +34,7 @@ from backend.engines.draft.solving import solve_flow
 from benchmarks.draft_clips import FRAMES, KINDS, Clip, make_clip, over_white, score
 from benchmarks.draft_clips.metrics import line_mask
 from benchmarks.draft_clips.painted import painted
+from benchmarks.peak_memory import peak_memory_gb
 
 JUDGED = (4, 8, 11)
 GUIDED = 7
@@ -215,25 +217,44 @@ def flow_alone(start: NDArray[np.uint8], end: NDArray[np.uint8]) -> NDArray[np.u
 
 
 def measure_speed(*, large: bool) -> None:
-    """Print seconds for 14 in-betweens as a ratio to DIS flow, best of three, and peak memory."""
+    """Print seconds for 14 in-betweens as a ratio to DIS flow, best of three, and the engine's peak memory."""
     cases = [("slide_large", (512, 320), 3), ("crossing", (512, 320), 3), ("slide_large", (1920, 1080), 1)]
     if large:
         cases.append(("slide_large", (3840, 2160), 1))
     for kind, size, repeats in cases:
         clip = make_clip(kind, 31, size)
+        keys = clip.frames[0].copy(), clip.frames[-1].copy()
+        del clip
         seconds = {}
         for name in ("DIS", "draft"):
             best = np.inf
             for _ in range(repeats):
                 began = time.perf_counter()
-                METHODS[name](clip.frames[0], clip.frames[-1])
+                METHODS[name](*keys)
                 best = min(best, time.perf_counter() - began)
             seconds[name] = best
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         print(
             f"speed {kind} {size[0]}x{size[1]}: draft {seconds['draft']:.2f} s, DIS {seconds['DIS']:.2f} s, "
-            f"ratio {seconds['draft'] / seconds['DIS']:.1f}; process peak so far {memory:.2f} GB"
+            f"ratio {seconds['draft'] / seconds['DIS']:.1f}; peak memory {peak_memory(keys):.2f} GB",
+            flush=True,
         )
+
+
+def peak_memory(keys: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> float:
+    """Return the peak memory (GB) of a fresh process that is given the keys and drops each frame as it comes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "keys.npy"
+        np.save(path, np.stack([(key / 255).astype(np.float32) for key in keys]))
+        alone = [sys.executable, __file__, "--memory-of", str(path)]
+        return float(subprocess.run(alone, check=True, capture_output=True, text=True).stdout)
+
+
+def print_memory_of(path: Path) -> None:
+    """Draw between two saved keys, keeping no frame, and print the peak memory (GB) of this process."""
+    start, end = np.load(path)
+    for _ in DraftEngine().inbetween(Interval(start, end, TIMES, {}), Settings(), Silence()):
+        pass
+    print(peak_memory_gb())
 
 
 def write_sheet(path: Path, clip: Clip, rows: Mapping[str, Frames]) -> None:
@@ -259,7 +280,11 @@ def main() -> None:
     parser.add_argument("--no-speed", action="store_true")
     parser.add_argument("--large", action="store_true", help="also time 3840x2160")
     parser.add_argument("--blender", type=Path, help="a Python with the bpy wheel")
+    parser.add_argument("--memory-of", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.memory_of is not None:
+        print_memory_of(options.memory_of)
+        return
     kinds, seeds = options.kinds.split(","), [int(seed) for seed in options.seeds.split(",")]
     compare(kinds, seeds, options.sheets)
     if not options.no_guides:

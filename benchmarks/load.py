@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.peak_memory import peak_memory_gb
 
 _BLOCK_NUMBERS = 1 << 24
 
@@ -106,16 +106,6 @@ def measure(path: Path, way: str) -> dict[str, float]:
         "peak_opened_gb": peak_opened,
         "peak_gb": peak_memory_gb(),
     }
-
-
-def peak_memory_gb() -> float:
-    """Return the most memory that this process ever had in use, mapped file pages included."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024 / 1e9
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if platform.system() == "Darwin" else 1024) / 1e9
 
 
 def drop_from_cache(path: Path) -> bool:

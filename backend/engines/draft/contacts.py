@@ -113,3 +113,30 @@ def find_attachments(
             if start is not None and end is not None and area[larger] >= area[i]:
                 found.append(Attachment(i, j, start, end))
     return found
+
+
+#: A region (from 0), what it may hang on, and where it touches that.
+Joint = tuple[int, int, Contact]
+
+
+def find_joints(labels: NDArray[Any]) -> list[Joint]:
+    """Return what may hang on what in one key: on what is fewer steps away from the largest region."""
+    contacts = find_contacts(labels)
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    steps = {int(areas.argmax()) - 1: 0}
+    reached = list(steps)
+    for region in reached:
+        for contact in contacts:
+            if region in (contact.first, contact.second):
+                other = contact.first + contact.second - region
+                if other not in steps:
+                    steps[other] = steps[region] + 1
+                    reached.append(other)
+    found = []
+    for contact in contacts:
+        first, second = contact.first, contact.second
+        if first in steps and second in steps and steps[first] != steps[second]:
+            ends = (first, second) if steps[first] > steps[second] else (second, first)
+            found.append((*ends, contact))
+    return found

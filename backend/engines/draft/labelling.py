@@ -6,8 +6,9 @@ minimised by iterated conditional modes (Besag 1986, "On the statistical analysi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from .affine import Affine, angle, inverse
 from .colour import Gray
-from .contacts import Attachment
+from .contacts import Attachment, Joint
 from .features import NOWHERE, WORST_COST, Features, match_cost
 from .regions import Regions
 from .sway import Bend
@@ -50,12 +51,17 @@ _SAME_REGION = 0.2
 #: What leaving everything that it touches in both keys by so many pixels costs.
 _TEARING_OFF = 0.1
 TORN_OFF_PIXELS = 16.0
+#: What leaving all that it may hang on in its own key by so many pixels costs.
+_COMING_LOOSE = 0.25
+_LOOSE_PIXELS = 10.0
 #: A region that matches nowhere better than this (mean mismatch) has no counterpart, and how much it still says.
 _ORPHANED = 0.5
 _ORPHAN_SAYS = 0.1
 #: What one more motion costs, in pixels that match as badly as can be, and what each of its pixels adds to that.
 MOTION_COST = 20.0
 MOTION_COST_SHARE = 0.03
+#: Further motions are looked for so many times: a hand hangs on a forearm, that on an arm.
+_CHAIN = 2
 _STEP = 3
 _ANYTHING = (255.0,)
 
@@ -64,7 +70,8 @@ _ANYTHING = (255.0,)
 class Side:
     """One key as labelling sees it.
 
-    Its own features, the other key's (and alpha), its regions, the way there, and where regions touch in both keys.
+    Its own features, the other key's (and alpha), its regions, the way there, and where regions touch, in both keys
+    and in this one.
     bends: what is no rigid motion, by the number of the motion that it is added to.
     """
 
@@ -75,6 +82,7 @@ class Side:
     motions: list[Affine]
     attachments: list[Attachment]
     opaque: bool
+    joints: list[Joint] = field(default_factory=list)
     bends: dict[int, Bend] = field(default_factory=dict)
 
     def add_motion(self, motion: Affine, bend: Bend | None = None) -> None:
@@ -174,31 +182,50 @@ class Choice:
 
 def choose_motions(
     sides: tuple[Side, Side], pairs: list[tuple[int, int]], camera_candidates: list[bool], pool: Executor, *,
-    still_backdrop: bool,
+    still_backdrop: bool, further: tuple[Callable[[NDArray[Any]], list[Affine]], ...],
 ) -> tuple[Choice, Choice]:  # fmt: skip
     """Choose a motion for every region of both keys.
 
     pairs: which region (from 0) of the start key is which of the end key. still_backdrop: the pictures were cut out
-    of larger ones whose rest does not change.
+    of larger ones whose rest does not change. further: find more motions of either key (to the other) when they are
+    told what was chosen for each region.
     """
     smalls = tuple(_Small.of(side) for side in sides)
-    found = list(
-        pool.map(lambda side, small: _region_costs(side, small, camera_candidates, still_backdrop), sides, smalls)
+    seen = tuple(
+        pool.map(lambda side, small: _Mismatch.of(side, small, camera_candidates, still_backdrop), sides, smalls)
     )
-    first, second = (costs for costs, _, _ in found)
-    areas = [
-        np.bincount(small.labels.ravel(), minlength=side.regions.count + 1)[1:]
-        for side, small in zip(sides, smalls, strict=True)
-    ]
+    choices = _choose(sides, smalls, seen, pairs, pool)
+    for _ in range(_CHAIN):
+        turns = list(pool.map(lambda find, choice: find(choice.chosen), further, choices))
+        motions = [*turns[0], *(inverse(motion) for motion in turns[1])]
+        if not motions:
+            break
+        for motion in motions:
+            sides[0].add_motion(motion)
+            sides[1].add_motion(inverse(motion))
+        smalls = tuple(small.with_motions(side) for side, small in zip(sides, smalls, strict=True))
+        seen = tuple(pool.map(_Mismatch.extended, seen, sides, smalls))
+        choices = _choose(sides, smalls, seen, pairs, pool)
+    return choices
+
+
+def _choose(
+    sides: tuple[Side, Side], smalls: tuple[_Small, ...], seen: tuple[_Mismatch, ...],
+    pairs: list[tuple[int, int]], pool: Executor,
+) -> tuple[Choice, Choice]:  # fmt: skip
+    """Choose among the motions whose mismatch is known."""
+    first, second = (_costs(*one) for one in zip(sides, smalls, seen, strict=True))
+    areas = [one.area for one in seen]
     told = first.copy(), second.copy()
     for i, j in pairs:
-        if _same_region(first[i] / max(areas[0][i], 1), second[j] / max(areas[1][j], 1)):
+        if _same_region(first[i] / areas[0][i], second[j] / areas[1][j]):
             told[0][i] += _AGREEING * second[j]
             told[1][j] += _AGREEING * first[i]
 
     def chosen(index: int) -> Choice:
-        best = _minimise(sides[index], areas[index], _borders(smalls[index]), told[index])
-        return Choice(best, found[index][0], areas[index], *found[index][1:])
+        one = seen[index]
+        best = _minimise(sides[index], one.area, _borders(smalls[index]), told[index])
+        return Choice(best, (first, second)[index], one.area, one.total.min(axis=1) / one.area, one.camera)
 
     one, other = pool.map(chosen, (0, 1))
     return one, other
@@ -285,6 +312,12 @@ class _Small:
             factor_y,
         )
 
+    def with_motions(self, side: Side) -> _Small:
+        """Return the same with all motions that the side has by now."""
+        known = len(self.motions)
+        further = [resized(motion, self.factor_x, self.factor_y) for motion in side.motions[known:]]
+        return replace(self, motions=[*self.motions, *further])
+
     def cost(self, motion: Affine, opaque: bool, outside: float) -> Map:
         """Return the mismatch of every pixel under a motion of this size, WORST_COST being 1."""
         shape = self.labels.shape
@@ -304,40 +337,63 @@ class _Small:
         return np.asarray(cost)
 
 
-def _region_costs(
-    side: Side, small: _Small, camera_candidates: list[bool], still_backdrop: bool
-) -> tuple[NDArray[Any], NDArray[Any], int]:
-    """Return the summed mismatch (regions, motions), the least mean, and the number of the camera's motion."""
-    count, amount = side.regions.count, len(small.motions)
-    flat = small.labels.ravel()
-    area = np.maximum(np.bincount(flat, minlength=count + 1)[1:], 1).astype(np.float64)
-    camera, explained = 0, None
-    if side.opaque:
-        if not still_backdrop:
-            camera = _find_camera(side, small, camera_candidates)
-        back = match_cost(small.other, warp(small.own, inverse(small.motions[camera]), small.labels.shape, True), 5)
-        explained = (back < 0.1 * WORST_COST).astype(np.float32) * np.float32(_EXPLAINED)
-    costs = np.empty((count, amount))
-    for index, motion in enumerate(small.motions):
-        cost = small.cost(motion, side.opaque, _beyond(side))
-        if explained is not None and index != camera:
-            cost = cost + cv2.warpAffine(
-                explained,
-                motion,
-                (cost.shape[1], cost.shape[0]),
-                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+@dataclass(frozen=True)
+class _Mismatch:
+    """How badly each region matches under each motion.
+
+    total: (regions, motions), summed over pixels of small size. area: (regions,) their number. camera: the number
+    of the camera's motion. explained: what landing on what the camera explains costs; None on clear ground.
+    """
+
+    total: NDArray[Any]
+    area: NDArray[Any]
+    camera: int
+    explained: Map | None
+
+    @staticmethod
+    def of(side: Side, small: _Small, camera_candidates: list[bool], still_backdrop: bool) -> _Mismatch:
+        count = side.regions.count
+        area = np.maximum(np.bincount(small.labels.ravel(), minlength=count + 1)[1:], 1).astype(np.float64)
+        camera, explained = 0, None
+        if side.opaque:
+            if not still_backdrop:
+                camera = _find_camera(side, small, camera_candidates)
+            back = match_cost(
+                small.other, warp(small.own, inverse(small.motions[camera]), small.labels.shape, True), 5
             )
-        costs[:, index] = np.bincount(flat, cost.ravel(), minlength=count + 1)[1:]
-    misfit = costs.min(axis=1) / area
+            explained = (back < 0.1 * WORST_COST).astype(np.float32) * np.float32(_EXPLAINED)
+        return _Mismatch(np.empty((count, 0)), area, camera, explained).extended(side, small)
+
+    def extended(self, side: Side, small: _Small) -> _Mismatch:
+        """Return the same with the motions that have come in addition."""
+        count, known = self.total.shape
+        flat = small.labels.ravel()
+        further = np.empty((count, len(small.motions) - known))
+        for index, motion in enumerate(small.motions[known:]):
+            cost = small.cost(motion, side.opaque, _beyond(side))
+            if self.explained is not None and known + index != self.camera:
+                cost = cost + cv2.warpAffine(
+                    self.explained,
+                    motion,
+                    (cost.shape[1], cost.shape[0]),
+                    flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                )
+            further[:, index] = np.bincount(flat, cost.ravel(), minlength=count + 1)[1:]
+        return replace(self, total=np.concatenate([self.total, further], axis=1))
+
+
+def _costs(side: Side, small: _Small, seen: _Mismatch) -> NDArray[Any]:
+    """Return (regions, motions): what each costs, in small pixels that match as badly as can be."""
+    costs, area = seen.total.copy(), seen.area
     if not side.opaque:  # what the other key does not show says nothing of its motion: it goes with its neighbours
-        costs[misfit > _ORPHANED] *= _ORPHAN_SAYS
+        costs[costs.min(axis=1) > _ORPHANED * area] *= _ORPHAN_SAYS
         costs += _tearing_off(side) * area[:, None]
     reluctance = np.array([0.01 + _turning(motion) + _reshaping(motion) for motion in side.motions])
     reluctance[0] -= 0.01
     costs += reluctance * area[:, None]
     if side.opaque:
-        _bind_backdrop(small.labels, costs, area, camera)
-    return costs, misfit, camera
+        _bind_backdrop(small.labels, costs, area, seen.camera)
+    return costs
 
 
 def _tearing_off(side: Side) -> NDArray[Any]:
@@ -414,6 +470,10 @@ def _minimise(side: Side, area: NDArray[Any], borders: list[Border], costs: NDAr
         )
         for near in neighbours
     ]
+    held: list[list[tuple[int, NDArray[Any]]]] = [[] for _ in range(count)]
+    linear = motions[:, :, :2].transpose(0, 2, 1)
+    for region, carrier, contact in side.joints:
+        held[region].append((carrier, contact.points @ linear + motions[:, None, :, 2]))
     chosen = np.asarray(costs.argmin(axis=1))
     order = np.argsort(-area, kind="stable")
     for _ in range(SWEEPS):
@@ -425,6 +485,13 @@ def _minimise(side: Side, area: NDArray[Any], borders: list[Border], costs: NDAr
                 anchored = there[np.arange(len(others)), chosen[others]]
                 apart = np.linalg.norm(there - anchored[:, None], axis=-1) / APART_PIXELS
                 energy = energy + SMOOTHNESS * lengths @ np.minimum(apart, 1)
+            if held[region]:
+                apart = [
+                    np.linalg.norm(there - there[chosen[carrier]], axis=2).min(axis=1)
+                    for carrier, there in held[region]
+                ]
+                loose = np.minimum(np.min(apart, axis=0) / _LOOSE_PIXELS, 1)
+                energy = energy + _COMING_LOOSE * area[region] * loose
             chosen[region] = energy.argmin()
         if (chosen == before).all():
             break

@@ -34,8 +34,8 @@ SMALLEST_TURN = 0.1
 SAME_TURN = 0.2
 #: Shared border (in pixels) that makes two parts neighbours.
 SMALLEST_CONTACT = 6
-#: A body is taken to be round: where its outline is twice as wide, it weighs four times as much.
-THICK = 2.0
+#: What a figure turns about lies near where it is thickest: a head leads, limbs follow.
+THICK = 4.0
 _REACH = 3
 #: Points of two parts that touch in one key and are at most this far apart later have stayed together.
 TOGETHER_PIXELS = 8.0
@@ -281,8 +281,8 @@ def _same_size(relative: Affine) -> bool:
 def _body(number: int, motion: Affine, label_a: NDArray[Any], label_b: NDArray[Any]) -> _Body:
     """Measure a part where more of it is seen.
 
-    Its centre is that of the body the outline stands for: as thick as it is wide, so that a head weighs more
-    than an arm of the same area.
+    Its centre is that of the body the outline stands for: as thick as it is wide, so that a head weighs far
+    more than an arm of the same area.
     """
     in_a, in_b = label_a == number, label_b == number
     use_b = in_b.sum() > 1.5 * in_a.sum()

@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 from ...machine.lasting_threads import LastingThreads
 from .affine import inverse
 from .colour import Gray, Premultiplied
+from .contacts import find_joints
 from .features import WORST_COST, Features, features, match_cost
 from .flow import FlowMotion, dense_flow
 from .front_order import front_order, with_features_in_front
 from .hypotheses import find_hypotheses
 from .labelling import Labels, Side, choose_motions, label_pixels, simplified
 from .layers import LayeredMotion, cut_layer
+from .limbs import Turns
 from .paths import Part, Paths, plan_paths, slipping
 from .redrawn import find_redrawn
 from .refining import refined
-from .regions import find_regions, joint_palette
+from .regions import Regions, find_regions, joint_palette
 from .self_check import (
     BETTER_THAN_FLOW,
     HALF_OF_FLOW,
@@ -38,6 +40,8 @@ from .view import LEAST_CONFIDENCE, Map, Mask
 
 #: The rim of the backdrop beside something that moves is a mixture of both; it counts as such above this cost.
 _RIM_COST = 6.0
+#: A region that matches worse than this (mean mismatch) is not in the other key.
+_LOST = 0.45
 #: What lies behind a feature is guessed as far as its rim reaches (a window, in pixels).
 _RIM_AROUND = 5
 
@@ -59,15 +63,23 @@ def solve_regions(
             a, b, found[0], found[1], flow.result(), opaque=opaque, canvas_shape=canvas_shape
         )
         motions, attachments = hypotheses.motions, hypotheses.attachments
+        joints = [[] if opaque else find_joints(one.labels) for one in found]
         sides = (
-            Side(seen_a, seen_b, _alpha(b), found[0], motions, attachments, opaque),
+            Side(
+                seen_a, seen_b, _alpha(b), found[0], motions, attachments, opaque, joints[0],
+            ),
             Side(
                 seen_b, seen_a, _alpha(a), found[1], [inverse(motion) for motion in motions],
-                [attachment.reversed() for attachment in attachments], opaque,
+                [attachment.reversed() for attachment in attachments], opaque, joints[1],
             ),
         )  # fmt: skip
         first, second = choose_motions(
-            sides, hypotheses.pairs, hypotheses.camera, pool, still_backdrop=still_backdrop
+            sides,
+            hypotheses.pairs,
+            hypotheses.camera,
+            pool,
+            still_backdrop=still_backdrop,
+            further=tuple(Turns(side).find for side in sides),
         )
         kept = simplified((first, second))
         for number, better in refined(sides, kept).items():
@@ -100,6 +112,9 @@ def cut_to_layers(
     where = labels[0].motion, labels[1].motion
     order = front_order(motions, where, (sides[0].own, sides[1].own), paths, backdrop)
     matches = [_own_match(side, label.motion) for side, label in zip(sides, labels, strict=True)]
+    if not opaque:
+        for regions, (cost, hidden) in zip(found, matches, strict=True):
+            _decide_as_one(regions, cost, hidden)
     redrawn = find_redrawn(
         motions,
         found,
@@ -174,6 +189,22 @@ def _own_match(side: Side, motion: NDArray[Any]) -> tuple[Map, Mask]:
         cost[box][inside] = found[inside]
         hidden[box][inside] = side.other_alpha_at(int(index), box)[inside] > 128
     return cost, hidden
+
+
+def _decide_as_one(regions: Regions, mismatch: Map, hidden: Mask) -> None:
+    """Let, in place, all of a limb that the other key does not show look equally wrong, and equally hidden.
+
+    It then comes or goes as a whole, not in tatters.
+    """
+    total = np.bincount(regions.labels.ravel(), mismatch.ravel(), minlength=regions.count + 1)
+    area = np.bincount(regions.labels.ravel(), minlength=regions.count + 1)
+    lost = total > _LOST * WORST_COST * area
+    lost[0] = False
+    count, pieces = cv2.connectedComponents(lost[regions.labels].astype(np.uint8), connectivity=8)
+    for piece in range(1, count):
+        own = np.asarray(pieces) == piece
+        mismatch[own] = mismatch[own].mean()
+        hidden[own] = hidden[own].mean() > 0.5
 
 
 def solve_flow(a: Premultiplied, b: Premultiplied, opaque: bool) -> tuple[FlowMotion, FlowMotion]:
