@@ -171,6 +171,21 @@ def test_a_guide_of_the_outline_alone_takes_the_details_along() -> None:
     assert (columns.mean(), rows.mean()) == pytest.approx((128, 110), abs=4)
 
 
+def test_a_shape_elsewhere_in_the_guide_does_not_take_a_feature_out_of_its_place() -> None:
+    start, end, truth = figure(60, 60, 10), figure(190, 60, 10), figure(130, 100, 10, turn=20)
+    contours, _ = cv2.findContours((truth[..., 3] > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    guide = np.ones((SIZE["height"], SIZE["width"]), np.float32)
+    cv2.drawContours(guide, contours, -1, 0, 2)
+    cv2.circle(guide, (130, 118), 7, 0, 2)  # a pocket, as large as the eye, which is not drawn
+    (made,) = run(start, end, {0.5: guide}, times=(0.5,))
+
+    def eye(picture: np.ndarray) -> np.ndarray:
+        return np.argwhere(np.abs(picture[..., :3] - np.array([240, 220, 90]) / 255).max(axis=-1) < 0.05)
+
+    assert np.linalg.norm(eye(made.picture).mean(axis=0) - eye(truth).mean(axis=0)) < 6
+    assert len(eye(made.picture)) > 0.6 * len(eye(truth))
+
+
 def test_frames_beside_a_guided_one_are_as_clean_as_without_a_guide() -> None:
     start, end = drawing(60, 50), drawing(196, 50)
     guide = lines_of(drawing(128, 110))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from .affine import Points
-from .regions import Shapes
+from .regions import Regions, Shapes
+from .view import Mask
 
 #: Regions with a line between them touch when they are this many pixels apart.
 _REACH = 3
@@ -17,16 +19,27 @@ _SHORTEST = 2.0
 _POINTS = 4
 #: A joint is at most so many times as wide as the slenderer of the regions that it joins.
 _HINGE = 1.3
+#: Further apart than so many pixels two regions are parted, however far they are.
+SLACK_PIXELS = 5.0
+#: What lies within another region (so much of it) and is no limb (no larger than so much of that, or no more than so
+#: many times as long as wide) is a feature of it: it slides there, within so much of half its width, but is held so
+#: many times as fast.
+_WITHIN, _FEATURE_SIZE, _FEATURE_LENGTH = 0.9, 0.1, 2.0
+_FEATURE_SLACK, _FEATURE_HELD = 0.5, 4.0
 
 
 @dataclass(frozen=True)
 class Contact:
-    """Where two regions (from 0) touch: border pixels, and points (n, 2) along the border, in the key."""
+    """Where two regions (from 0) touch: border pixels, and points (n, 2) along the border, in the key.
+
+    slack: how far apart (pixels) its sides are before they are parted.
+    """
 
     first: int
     second: int
     length: float
     points: Points
+    slack: float = SLACK_PIXELS
 
     def other(self, region: int) -> int:
         """Return the region on the other side."""
@@ -58,19 +71,49 @@ def find_contacts(labels: NDArray[Any]) -> list[Contact]:
     return contacts
 
 
-def as_hinges(contacts: list[Contact], shapes: Shapes) -> list[Contact]:
-    """Return contacts no longer than a joint can be: a limb that lies on a body touches it all along.
+def as_hinges(contacts: list[Contact], regions: Regions, shapes: Shapes) -> list[Contact]:
+    """Return contacts as they hold: along a joint where a limb lies on a body, all around what lies on a face.
 
-    What touches only one thing, as a mouth does, is no limb.
+    Lengths are those of the borders that count.
     """
-    touching = np.bincount([k for c in contacts for k in (c.first, c.second)], minlength=len(shapes.area))
+    host = _hosts(contacts, regions, shapes)
     widths = 4 * np.sqrt(shapes.short)
-    hinges = []
+    touching = np.bincount([k for c in contacts for k in (c.first, c.second)], minlength=regions.count)
+    held = []
     for contact in contacts:
+        on = next((host[k] for k in (contact.first, contact.second) if host[k] == contact.other(k)), None)
+        if on is not None:
+            slack = max(SLACK_PIXELS, _FEATURE_SLACK * float(widths[on]) / 2)
+            held.append(replace(contact, length=_FEATURE_HELD * contact.length, slack=slack))
+            continue
         slender = min((contact.first, contact.second), key=lambda k: (widths[k], k))
         most = _HINGE * widths[slender] if touching[slender] > 1 else np.inf
-        hinges.append(replace(contact, length=float(min(contact.length, most))))
-    return hinges
+        held.append(replace(contact, length=float(min(contact.length, most))))
+    return held
+
+
+def _hosts(contacts: list[Contact], regions: Regions, shapes: Shapes) -> NDArray[Any]:
+    """Return for each region the one of which it is a feature, -1 for none: a pupil's eye, and that eye's face."""
+    host = np.full(regions.count, -1)
+    areas = np.bincount(regions.cores.ravel(), minlength=regions.count + 1)[1:]
+    for outer in np.argsort(areas, kind="stable"):
+        beside = [c.other(outer) for c in contacts if outer in (c.first, c.second)]
+        inside = np.bincount(regions.cores[_hull(regions.cores == outer + 1)], minlength=regions.count + 1)[1:]
+        for region in beside:
+            share = areas[region] / max(areas[outer], 1)
+            length = float(np.sqrt(shapes.long[region] / shapes.short[region]))
+            small = share < _FEATURE_SIZE or (share < 1 and length < _FEATURE_LENGTH)
+            if host[region] < 0 and small and inside[region] >= _WITHIN * areas[region]:
+                host[region] = outer
+    return host
+
+
+def _hull(mask: Mask) -> Mask:
+    """Return the convex hull of a mask."""
+    filled = np.zeros(mask.shape, np.uint8)
+    if mask.any():
+        cv2.fillConvexPoly(filled, cv2.convexHull(np.argwhere(mask)[:, ::-1].astype(np.int32)), 1)
+    return filled > 0
 
 
 def _long_axis(points: Points) -> NDArray[Any]:

@@ -147,7 +147,7 @@ def _posed(whole: Between, time: float, guide: LineSet, strength: float) -> list
             shown = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
             handicap = _LED + (min(parted) if between is in_parts else 0)
             attempts.append(_attempt(shown, guide, partial(between.draw, time), handicap, led=between))
-    for side in (0, 1):
+    for side in (side for side in (0, 1) if posed[side].pose.understood):
         for graft in (False, True):
             shown = compose_posed(sides, small, side, opaque=whole.opaque, graft=graft)
             draw = partial(compose_posed, softened, keys, side, opaque=whole.opaque, graft=graft)

@@ -10,24 +10,23 @@ from numpy.typing import NDArray
 from .affine import Affine, Points, about, fit_rigid, rotation, transform
 from .contacts import Contact
 
-#: What parting from a neighbour costs per border pixel, and the distance from which it costs no more.
+#: What parting from a neighbour costs per border pixel.
 PARTING = 0.6
-_PARTED_PIXELS = 5.0
 #: How far (radians) limbs are tried to turn.
 TURNS = np.deg2rad([-120, -95, -75, -55, -40, -25, -12, 12, 25, 40, 55, 75, 95, 120])
 
 
-def apart(places: NDArray[Any], others: Points) -> NDArray[Any]:
-    """Return for (motions, points, 2) how far they are from (points, 2), 0 (together) .. 1 (parted)."""
+def apart(places: NDArray[Any], others: Points, slack: float) -> NDArray[Any]:
+    """Return for (motions, points, 2) how far they are from (points, 2), 0 (together) .. 1 (parted: by `slack`)."""
     difference = places - others
-    distance = np.sqrt(np.einsum("mpi,mpi->mp", difference, difference)) / _PARTED_PIXELS
+    distance = np.sqrt(np.einsum("mpi,mpi->mp", difference, difference)) / slack
     return np.asarray(np.minimum(distance, 1).mean(axis=1))
 
 
 def parted(contact: Contact, motions: list[Affine]) -> float:
     """Return how far (0..1) the border of two regions parts. motions: of all regions."""
     first, second = (transform(motions[k], contact.points) for k in (contact.first, contact.second))
-    return float(apart(first[None], second)[0])
+    return float(apart(first[None], second, contact.slack)[0])
 
 
 def share_parted(motions: list[Affine], contacts: list[Contact]) -> float:
@@ -64,5 +63,5 @@ def border_parted(
         middle = contact.points.mean(axis=0)
         place = transform(motions[contact.other(region)], middle[None])
         there = stack[:, :, :2] @ middle + stack[:, :, 2]
-        cost += PARTING * contact.length * apart(there[:, None], place)
+        cost += PARTING * contact.length * apart(there[:, None], place, contact.slack)
     return cost

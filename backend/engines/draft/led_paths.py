@@ -57,7 +57,9 @@ def led_through(whole: Between, time: float, posed: list[PosedKey], strength: fl
 
 
 def _places(whole: Between, side: int, posed: PosedKey, paths: Paths) -> dict[int, _Place]:
-    """Return where the parts of one key are that the guide draws."""
+    """Return where the parts of one key are that the guide draws; nothing of what was not understood."""
+    if not posed.pose.understood:
+        return {}
     assert whole.motions is not None
     motion = whole.motions[side]
     assert isinstance(motion, LayeredMotion)

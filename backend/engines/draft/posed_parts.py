@@ -48,11 +48,11 @@ class _Parts:
 
 
 def led_in_parts(whole: Between, time: float, posed: list[PosedKey], strength: float) -> Between | None:
-    """Return the segment with every region led through both keys' poses at `time`; None when they have none alike.
+    """Return the segment with every region led through both keys' poses at `time`; None when that does not tell.
 
     strength: 0..1, how far to go from the unguided place to the guide's.
     """
-    if whole.motions is None or whole.opaque:
+    if whole.motions is None or whole.opaque or not all(side.pose.understood for side in posed):
         return None
     parts = _find_parts(posed, strength)
     if parts is None:

@@ -25,7 +25,7 @@ from .affine import (
     rotation,
     transform,
 )
-from .contacts import as_hinges, find_contacts
+from .contacts import Contact, as_hinges, find_contacts
 from .hanging import PARTING, TURNS, apart, border_parted, hung, parted, share_parted
 from .hypotheses import silhouette
 from .line_sets import LineSet, placed_points
@@ -73,6 +73,8 @@ _SCALES = 0.35, 2.2
 _STARTS = 4
 #: Regions whose common border is parted by less than this (0..1) move as one.
 _TOGETHER = 0.3
+#: A pose that parts more of the borders between regions than this is none.
+_MOST_PARTED = 0.5
 #: What each motion in use costs: a drawing moves in few pieces.
 _PIECE = 6.0
 
@@ -90,6 +92,25 @@ class Pose:
     misfit: NDArray[Any]
     told: Mask
     parted: float
+
+    @property
+    def understood(self) -> bool:
+        """Whether it is a pose at all, and not the key in pieces."""
+        return self.parted <= _MOST_PARTED
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """What a region touches, and where their border would be under each motion: (motions, points, 2)."""
+
+    other: int
+    contact: Contact
+    places: NDArray[Any]
+
+    def torn(self, chosen: NDArray[Any]) -> NDArray[Any]:
+        """Return (motions,) what it costs that the region parts from the other under each of them."""
+        there = self.places[chosen[self.other]]
+        return PARTING * self.contact.length * apart(self.places, there, self.contact.slack)
 
 
 def pose(regions: Regions, drawn: Mask, expected: list[Affine], guide: LineSet, fixed: Mask) -> Pose:
@@ -116,7 +137,7 @@ class _Posing:
         # Any line through a small shape is near all of its outline; it must lie closer to say the same.
         self.reach = np.clip(_REACH_BY_RADIUS * 2 * np.sqrt(self.shapes.short), 2.0, guide.reach)
         found = [c for c in find_contacts(regions.labels) if not (fixed[c.first] or fixed[c.second])]
-        self.contacts = as_hinges(found, self.shapes)
+        self.contacts = as_hinges(found, regions, self.shapes)
         rows, columns = np.nonzero(regions.live)
         low, high = (columns.min(), rows.min()), (columns.max(), rows.max())
         self.corners = np.array([low, (high[0], low[1]), (low[0], high[1]), high], float)
@@ -221,14 +242,14 @@ class _Posing:
         untold = undrawn | (self.says < 1) | (self.weight == 0)
         energy = unary + self.costs * np.where(untold, _STAYING, 1)[:, None]
         stack = np.array(self.motions)
-        near: list[list[tuple[int, float, NDArray[Any]]]] = [[] for _ in range(self.regions.count)]
+        near: list[list[_Beside]] = [[] for _ in range(self.regions.count)]
         placed = [
             (np.einsum("mij,pj->mpi", stack[:, :, :2], contact.points) + stack[:, None, :, 2]).astype(np.float32)
             for contact in self.contacts
         ]
         for contact, places in zip(self.contacts, placed, strict=True):
-            near[contact.first].append((contact.second, contact.length, places))
-            near[contact.second].append((contact.first, contact.length, places))
+            near[contact.first].append(_Beside(contact.second, contact, places))
+            near[contact.second].append(_Beside(contact.first, contact, places))
         whole = np.full(self.regions.count, int(energy.sum(axis=0).argmin()))
         starts = [np.asarray(energy.argmin(axis=1)), whole, self.home.copy()]
         if self.best is not None:
@@ -292,9 +313,7 @@ class _Posing:
                 group[group == group[contact.second]] = group[contact.first]
         return [np.flatnonzero(group == number).tolist() for number in np.unique(group)]
 
-    def _settle(
-        self, chosen: NDArray[Any], energy: NDArray[Any], near: list[list[tuple[int, float, NDArray[Any]]]]
-    ) -> NDArray[Any]:
+    def _settle(self, chosen: NDArray[Any], energy: NDArray[Any], near: list[list[_Beside]]) -> NDArray[Any]:
         """Improve one region at a time until none can be."""
         used = np.bincount(chosen, minlength=energy.shape[1])
         for _ in range(2 * _SWEEPS):
@@ -302,8 +321,8 @@ class _Posing:
             for region in self.order:
                 used[chosen[region]] -= 1
                 total = energy[region] + _PIECE * (used == 0)
-                for other, length, places in near[region]:
-                    total += PARTING * length * apart(places, places[chosen[other]])
+                for beside in near[region]:
+                    total += beside.torn(chosen)
                 best = int(total.argmin())
                 changed |= best != chosen[region]
                 chosen[region] = best
@@ -314,7 +333,7 @@ class _Posing:
 
     def _move_blocks(
         self, chosen: NDArray[Any], used: NDArray[Any], energy: NDArray[Any],
-        near: list[list[tuple[int, float, NDArray[Any]]]],
+        near: list[list[_Beside]],
     ) -> bool:  # fmt: skip
         """Move, in place, groups of regions that stay together; say whether any was better elsewhere."""
         changed = False
@@ -325,11 +344,11 @@ class _Posing:
             before = float(energy[block, chosen[block]].sum())
             total = energy[block].sum(axis=0) + _PIECE * (used == 0)
             for region in block:
-                for other, length, places in near[region]:
-                    torn = PARTING * length * apart(places, places[chosen[other]])
-                    if other not in inside:
+                for beside in near[region]:
+                    torn = beside.torn(chosen)
+                    if beside.other not in inside:
                         total = total + torn
-                    before += float(torn[chosen[region]]) * (0.5 if other in inside else 1.0)
+                    before += float(torn[chosen[region]]) * (0.5 if beside.other in inside else 1.0)
             best = int(total.argmin())
             if total[best] < before - 1e-6:
                 np.subtract.at(used, chosen[block], 1)
@@ -341,7 +360,7 @@ class _Posing:
     def _total(self, chosen: NDArray[Any], energy: NDArray[Any], placed: list[NDArray[Any]]) -> float:
         total = float(energy[np.arange(len(chosen)), chosen].sum()) + _PIECE * len(np.unique(chosen))
         for contact, places in zip(self.contacts, placed, strict=True):
-            torn = apart(places[chosen[contact.first]][None], places[chosen[contact.second]])
+            torn = apart(places[chosen[contact.first]][None], places[chosen[contact.second]], contact.slack)
             total += PARTING * contact.length * float(torn[0])
         return total
 
