@@ -21,9 +21,9 @@ _POINTS = 4
 _HINGE = 1.3
 #: Further apart than so many pixels two regions are parted, however far they are.
 SLACK_PIXELS = 5.0
-#: What lies within another region (so much of it) and is no limb (no larger than so much of that, or no more than so
-#: many times as long as wide) is a feature of it: it slides there, within so much of half its width, but is held so
-#: many times as fast.
+#: What lies within another region (so much of it) and is no limb (no larger than so much of that, or no more than
+#: so many times as long as wide) is a feature of it: it slides there, within so much of half its width, but is held
+#: so many times as fast.
 _WITHIN, _FEATURE_SIZE, _FEATURE_LENGTH = 0.9, 0.1, 2.0
 _FEATURE_SLACK, _FEATURE_HELD = 0.5, 4.0
 
