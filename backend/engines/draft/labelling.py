@@ -28,6 +28,11 @@ APART_PIXELS = 8.0
 SWEEPS = 5
 #: Outline pixels may take the motion of any region within this many pixels.
 OUTLINE_REACH = 4
+#: In front of an opaque backdrop, outline pixels that match worse than this under the backdrop's motion belong to a
+#: line that sticks out of a figure; it is followed where it matches that well, in so many steps of that reach.
+_LOOSE_COST = 12.0
+_FOLLOWED_COST = 24.0
+_LINE_STEPS = 8
 #: Mean mismatch (share of the worst) of a place whose match falls outside the picture.
 _OUTSIDE = 0.6
 _CAMERA_OUTSIDE = 0.35
@@ -535,10 +540,30 @@ def _settle_outlines(side: Side, motion: NDArray[Any], used: NDArray[Any], camer
         return motion
     best = np.full(motion.shape, np.inf, np.float32)
     settled = motion.copy()
+    _take_better(side, outline, used, settled, best, motion)
+    if side.opaque:
+        movers = used[used != camera]
+        for _ in range(_LINE_STEPS):  # a line that sticks out into the backdrop is followed to its end
+            loose = outline & (settled == camera) & (best > _LOOSE_COST)
+            if not _take_better(side, loose, movers, settled, best, settled.copy(), _FOLLOWED_COST):
+                break
+    return settled
+
+
+def _take_better(
+    side: Side, pixels: NDArray[Any], candidates: NDArray[Any], settled: NDArray[Any], best: Map,
+    motion: NDArray[Any], worst: float = np.inf,
+) -> bool:  # fmt: skip
+    """Give pixels, in place, the best of those motions that are found near them; say whether any changed.
+
+    settled: the motion of each pixel so far. best: its mismatch, lowered where a better one is found. motion: where
+    the candidates are. worst: what matches worse is not taken.
+    """
     kernel = np.ones((2 * OUTLINE_REACH + 1,) * 2, np.uint8)
-    for index in used:
+    changed = False
+    for index in candidates:
         own = motion == index
-        near = (cv2.dilate(own.astype(np.uint8), kernel) > 0) & outline
+        near = (cv2.dilate(own.astype(np.uint8), kernel) > 0) & pixels
         if not near.any():
             continue
         rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
@@ -550,7 +575,8 @@ def _settle_outlines(side: Side, motion: NDArray[Any], used: NDArray[Any], camer
         here = near[box]
         cost = match_cost(side.own[box], side.other_at(int(index), box), 5)
         cost = np.where(here, cost - 2.0 * own[box], np.inf)
-        better = cost < best[box]
+        better = cost < np.minimum(best[box], worst)
         best[box][better] = cost[better]
         settled[box][better] = index
-    return settled
+        changed |= bool(better.any())
+    return changed
