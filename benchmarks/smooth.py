@@ -5,7 +5,7 @@
 The detector was tuned on seeds 0 to 9; the default seeds are for judging only. The films (benchmarks/film_clips)
 are drawn on ones, twos and threes with held poses, cuts, pans on ones, gate weave and grain; each moment of them is
 known. New frames are judged without grain against the true drawing at their time. `--long` smooths one film of so
-many frames and reports the memory that each stage took on its way (Linux).
+many frames and reports how far it is and the memory that each stage takes on its way (Linux).
 """
 
 from __future__ import annotations
@@ -32,23 +32,36 @@ from benchmarks.film_clips import Film, Shot, draw_moment, film_frames, make_fil
 RATE = Fraction(24)
 #: What animators space a move over; a longer exposure is a pose that is held.
 LONGEST_SPACING = 4
+#: So often a long film says how far it is.
+TELL_SECONDS = 20.0
 
 
-class Silence:
-    """A watch that keeps its eyes on memory alone. used: MB in use at each step of each stage."""
+class MemoryWatch:
+    """A watch that keeps an eye on memory. used: MB in use at each step of each stage.
 
-    def __init__(self) -> None:
+    tells: whether it says every some seconds where it is.
+    """
+
+    def __init__(self, tells: bool = False) -> None:
         self.used: dict[str, list[float]] = {}
-        self._now: list[float] = []
+        self._tells = tells
+        self._stage, self._steps = "", 0
+        self._began = self._told = time.monotonic()
 
     def stage(self, name: str, steps: int) -> None:
         """Begin to note."""
-        self._now = self.used.setdefault(name, [])
+        self._stage, self._steps = name, steps
+        self.used[name] = []
 
     def step(self, done: int) -> None:
         """Note the memory in use."""
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-        self._now.append(pages * resource.getpagesize() / 2**20)
+        used = pages * resource.getpagesize() / 2**20
+        self.used[self._stage].append(used)
+        now = time.monotonic()
+        if self._tells and now - self._told >= TELL_SECONDS:
+            self._told = now
+            print(f"{now - self._began:6.0f} s  {self._stage}: {done} of {self._steps}, {used:.0f} MB", flush=True)
 
     def note(self, sentence: str) -> None:
         """Ignore."""
@@ -100,7 +113,7 @@ def judge_frames(film: Film, sheet: list[NDArray[np.uint8]]) -> tuple[float, flo
         originals = list(film_frames(film))
         for number, frame in enumerate(originals):
             Image.fromarray(frame).save(source / f"{number:05d}.png")
-        smooth(SmoothRequest(source, out, source_rate=RATE), Silence())
+        smooth(SmoothRequest(source, out, source_rate=RATE), MemoryWatch())
         made = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(out.glob("*.png"))]
     ours, blended, equal = [], [], 0
     for number, frame in enumerate(made):
@@ -113,7 +126,7 @@ def judge_frames(film: Film, sheet: list[NDArray[np.uint8]]) -> tuple[float, flo
         before, after = originals[int(at)], originals[min(int(at) + 1, len(originals) - 1)]
         if at > start + shot.drawings[-1] or np.array_equal(frame, before):
             continue
-        truth = draw_moment(film, shot, min(at - start, shot.frames - 1), pose)
+        truth = draw_moment(film, shot, at - start, pose)
         blend = np.rint((before.astype(np.float32) + after) / 2 if number % 2 else before).astype(np.uint8)
         ours.append(psnr(frame, truth))
         blended.append(psnr(blend, truth))
@@ -128,11 +141,14 @@ def long_film(frames: int) -> None:
     with tempfile.TemporaryDirectory() as place:
         source = Path(place) / "film.mp4"
         write_movie(source, film_frames(film), RATE, film.size)
-        watch, began = Silence(), time.monotonic()
+        print(f"A film of {film.frames} frames has been made.", flush=True)
+        watch, began = MemoryWatch(tells=True), time.monotonic()
         made = smooth(SmoothRequest(source, Path(place) / "out.mp4"), watch)
         seconds = time.monotonic() - began
         length = sum(1 for _ in open_film(Path(place) / "out.mp4").frames())
-    print(f"{film.frames} frames into {length}: {seconds:.0f} s, {made.drawn} drawn")
+    worked = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    times = f"{seconds:.0f} s by the clock, {worked:.0f} s of processor time"
+    print(f"{film.frames} frames into {length}, {made.drawn} drawn: {times}")
     for stage, used in watch.used.items():
         tenths = [max(part) for part in np.array_split(used, 10)]
         print(f"{stage:28} most memory in each tenth, MB: {' '.join(f'{most:.0f}' for most in tenths)}", flush=True)

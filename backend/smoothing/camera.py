@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from .parts import PARTS, part_sums
 
 #: (2, 3) float64: x' = M[:, :2] @ x + M[:, 2], in pixels.
 Move: TypeAlias = NDArray[Any]
@@ -15,8 +18,7 @@ Gray: TypeAlias = NDArray[np.uint8]
 
 STILL: Move = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
-_CELLS = (6, 9)
-_POINTS_PER_CELL = 8
+_POINTS_PER_PART = 8
 #: The least contrast of a corner, as the smaller eigenvalue of its gradients (8-bit steps squared).
 _LEAST_CONTRAST = 1e-5
 _INLIER_PIXELS = 0.7
@@ -76,12 +78,8 @@ def _explained(before: Gray, after: Gray, move: Move) -> float:
     detail = after_float - cv2.blur(after_float, (31, 31))
     grain = 1.4826 * float(np.median(np.abs(after_float - moved)))
 
-    def cells(field: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(cv2.resize(field, _CELLS[::-1], interpolation=cv2.INTER_AREA))
-
-    pixels = height * width / (_CELLS[0] * _CELLS[1])
-    gain = cells(detail * change) * pixels
-    doubt = _DOUBT * max(grain, 0.5) * np.sqrt(cells(change * change) * pixels)
+    gain = part_sums(detail * change)
+    doubt = _DOUBT * max(grain, 0.5) * np.sqrt(part_sums(change * change))
     sure = gain > doubt
     sides = (sure[0], sure[-1], sure[:, 0], sure[:, -1])
     return float(sure.mean()) if sum(side.any() for side in sides) >= _LEAST_SIDES else 0.0
@@ -92,13 +90,13 @@ def _corners(gray: Gray) -> NDArray[np.float32]:
     strength = cv2.cornerMinEigenVal(gray, 5)
     strength[strength < cv2.dilate(strength, np.ones((7, 7), np.uint8))] = 0
     chosen = []
-    for rows in np.array_split(np.arange(gray.shape[0]), _CELLS[0]):
-        for columns in np.array_split(np.arange(gray.shape[1]), _CELLS[1]):
-            cell = strength[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-            best = np.argsort(cell, axis=None)[-_POINTS_PER_CELL:]
-            y, x = np.unravel_index(best, cell.shape)
-            good = cell[y, x] > _LEAST_CONTRAST
-            chosen.append(np.column_stack([x[good] + columns[0], y[good] + rows[0]]))
+    tops, lefts = (np.arange(parts + 1) * size // parts for size, parts in zip(gray.shape, PARTS, strict=True))
+    for top, bottom in pairwise(tops):
+        for left, right in pairwise(lefts):
+            part = strength[top:bottom, left:right]
+            y, x = np.nonzero(part > _LEAST_CONTRAST)
+            best = np.argsort(part[y, x])[-_POINTS_PER_PART:]
+            chosen.append(np.column_stack([x[best] + left, y[best] + top]))
     return np.concatenate(chosen).astype(np.float32)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -9,13 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .parts import part_sums
+
 #: (height, width) float32.
 Field: TypeAlias = NDArray[Any]
 
-#: An outline that went farther than this was drawn anew, in pixels; trembling lines stay below. Grain makes even
-#: what seems certain less so: so much more for each 8-bit step of it.
-_MOVED_PIXELS = 0.6
-_MOVED_PER_GRAIN = 0.25
+#: An outline that went farther than this was drawn anew, in pixels; trembling lines stay below.
+_MOVED_PIXELS = 0.7
 #: Tiles in which motion is judged, and how far apart they lie, in pixels.
 _TILE_PIXELS = 17
 _STEP_PIXELS = 6
@@ -28,7 +29,18 @@ _SURE = 6.0
 _LEAST_CHANGE = 7.0
 _LEAST_PIXELS = 14
 _TREMBLE_PIXELS = 0.5
-_MOST_WEAVE_PIXELS = 0.7
+#: The frame may sway so far where most of it says so, and so far where only a few outlines are seen at all: those
+#: may be of a drawing that moves.
+_MOST_WEAVE_PIXELS = 1.5
+_MOST_UNSURE_WEAVE_PIXELS = 0.7
+#: Parts of the frame are asked how it sways. Nothing is told by one that is less sure than this, and none is surer
+#: than that, in pixels.
+_UNSURE_PIXELS = 0.5
+_PART_PIXELS = 0.1
+#: So many neighbouring pixels share their grain, once blurred.
+_GRAIN_PIXELS = 18.0
+_WEAVE_STEPS = 3
+_ROUNDS_OF_VOTING = 10
 
 
 @dataclass(frozen=True)
@@ -65,16 +77,18 @@ def compare(a: NDArray[Any], b: NDArray[Any], both: NDArray[Any] | None = None) 
     known = None if both is None else cv2.erode(both.astype(np.uint8), np.ones((5, 5), np.uint8))
     # Red, green and blue in equal parts: what matters is that no outline is invisible, not how bright it looks.
     gray_a, gray_b = (np.mean([pair[side] for pair in channels], axis=0) for side in (0, 1))
-    across, down = _slopes((gray_a + gray_b) * 0.5, known)
     difference = _masked(gray_b - gray_a, known)
     # A floor keeps clean frames from calling rounding a drawing.
     noise = max(0.5, min(1.4826 * float(np.median(np.abs(difference))), _grain(a) + _grain(b)))
-    x, y = _weave(difference, across, down, noise)
-    moved = _moved(difference + across * x + down * y, across, down, noise)
-    changes = []
-    for first, second in channels:
-        slopes = _slopes((first + second) * 0.5, known)
-        changes.append(_Change(_masked(second - first, known) + slopes[0] * x + slopes[1] * y, slopes))
+    weave = _weave(gray_a, gray_b, known, noise)
+    if weave != (0.0, 0.0):
+        gray_a = _shifted(gray_a, weave)
+        channels = [(_shifted(first, weave), second) for first, second in channels]
+    moved = _moved(_masked(gray_b - gray_a, known), *_slopes((gray_a + gray_b) * 0.5, known), noise)
+    changes = [
+        _Change(_masked(second - first, known), _slopes((first + second) * 0.5, known))
+        for first, second in channels
+    ]
     return Difference(moved, *_changed(changes, noise))
 
 
@@ -108,25 +122,67 @@ def _grain(picture: NDArray[Any]) -> float:
     return 1.4826 * float(np.median(np.abs(cv2.filter2D(gray, -1, kernel)))) / 6 * 2
 
 
-def _weave(difference: Field, across: Field, down: Field, noise: float) -> tuple[float, float]:
-    """Return the small shift of the whole frame, in pixels, by which the film sways in its gate; else none."""
-    x = y = 0.0
-    bound = np.maximum(4 * noise, np.abs(across) + np.abs(down))
-    for _ in range(3):
-        left = difference + across * x + down * y
-        calm = (np.abs(left) < bound).astype(np.float32)
-        gx, gy = (across * calm).ravel(), (down * calm).ravel()
-        normal = np.array([[gx @ gx, gx @ gy], [gx @ gy, gy @ gy]], np.float64) + np.eye(2) * 1e-3
-        step = np.linalg.solve(normal, -np.array([gx @ left.ravel(), gy @ left.ravel()], np.float64))
-        x, y = x + float(step[0]), y + float(step[1])
-    return (x, y) if max(abs(x), abs(y)) <= _MOST_WEAVE_PIXELS else (0.0, 0.0)
+def _weave(a: Field, b: Field, known: Field | None, noise: float) -> tuple[float, float]:
+    """Return the shift from `a` to `b` that all parts of the frame agree on, in pixels; (0, 0) if they do not.
+
+    Every part has a say by how surely it can tell, but none by more than outlines that tremble allow: else a
+    drawing with strong outlines that moves a little before a faint backdrop would be taken for the whole frame.
+    """
+    shift, told = np.zeros(2), 0.0
+    for _ in range(_WEAVE_STEPS):
+        directions, estimates, certainty = _told_by_parts(_shifted(a, shift), b, known, noise)
+        told = float((certainty > 0).mean())
+        shift = shift + _agreed(directions, estimates, certainty)
+    most = _MOST_WEAVE_PIXELS if told > 0.5 else _MOST_UNSURE_WEAVE_PIXELS
+    return (float(shift[0]), float(shift[1])) if np.abs(shift).max() <= most else (0.0, 0.0)
+
+
+def _told_by_parts(a: Field, b: Field, known: Field | None, noise: float) -> tuple[Field, Field, Field]:
+    """Return what each part of the frame says of the shift: directions (n, 2), pixels along them, 1 / variance."""
+    difference = b - a
+    across, down = _slopes((a + b) * 0.5, known)
+    calm = (np.abs(difference) < np.maximum(4 * noise, np.abs(across) + np.abs(down))).astype(np.float32)
+    if known is not None:
+        calm *= known
+    across, down, difference = across * calm, down * calm, difference * calm
+
+    # Grain has slopes, too, but they do not move with the frame. It is as steep in the difference as in the sum.
+    grain = [float(np.median(part_sums(np.square(slopes * calm)))) / 4 for slopes in _slopes(difference, known)]
+    xx, xy, yy = part_sums(across * across), part_sums(across * down), part_sums(down * down)
+    normal = np.stack([xx - grain[0], xy, xy, yy - grain[1]], axis=-1)
+    strength, directions = np.linalg.eigh(normal.reshape(-1, 2, 2))
+    pulled = -np.stack([part_sums(across * difference), part_sums(down * difference)], axis=-1).reshape(-1, 2)
+    variance = noise**2 * _GRAIN_PIXELS / np.maximum(strength, 1e-6)
+    estimates = np.einsum("pij,pi->pj", directions, pulled) / np.maximum(strength, 1e-6)
+    certainty = np.where(variance < _UNSURE_PIXELS**2, 1 / (variance + _PART_PIXELS**2), 0.0)
+    return directions.transpose(0, 2, 1).reshape(-1, 2), estimates.ravel(), certainty.ravel()
+
+
+def _agreed(directions: Field, estimates: Field, certainty: Field) -> Field:
+    """Return the shift (2,) that most parts agree on; what moves by itself is left out (Cauchy's weights)."""
+    shift = np.zeros(2)
+    weights = certainty
+    for _ in range(_ROUNDS_OF_VOTING):
+        weighted = directions * weights[:, None]
+        shift = np.linalg.solve(weighted.T @ directions + np.eye(2) * 1e-6, weighted.T @ estimates)
+        weights = certainty / (1 + np.square(directions @ shift - estimates) * certainty / 4)
+    return shift
+
+
+def _shifted(field: Field, shift: Sequence[float] | Field) -> Field:
+    """Return a field moved by a shift (x, y) in pixels."""
+    move = np.array([[1.0, 0.0, shift[0]], [0.0, 1.0, shift[1]]])
+    size = field.shape[1], field.shape[0]
+    return np.asarray(cv2.warpAffine(field, move, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _moved(difference: Field, across: Field, down: Field, noise: float) -> float:
     """Return the largest shift of an outline that is certain, by least squares in tiles (Lucas and Kanade 1981)."""
 
     def tiles(field: Field) -> Field:
-        summed = cv2.boxFilter(field, -1, (_TILE_PIXELS, _TILE_PIXELS), normalize=False)
+        # Nothing is mirrored at the rim: the same grain seen twice would look like certainty.
+        tile = (_TILE_PIXELS, _TILE_PIXELS)
+        summed = cv2.boxFilter(field, -1, tile, normalize=False, borderType=cv2.BORDER_CONSTANT)
         return np.asarray(summed[::_STEP_PIXELS, ::_STEP_PIXELS])
 
     xx, xy, yy = tiles(across * across), tiles(across * down), tiles(down * down)
@@ -136,7 +192,7 @@ def _moved(difference: Field, across: Field, down: Field, noise: float) -> float
     cosine, sine = np.cos(angle), np.sin(angle)
     strength = np.maximum(xx * cosine**2 + 2 * xy * cosine * sine + yy * sine**2, 1e-3)
     shift = np.abs(x * cosine + y * sine) / strength - _DOUBT * noise / np.sqrt(3 * strength)
-    return max(0.0, float(shift.max(initial=0)) - _MOVED_PIXELS - _MOVED_PER_GRAIN * noise)
+    return max(0.0, float(shift.max(initial=0)) - _MOVED_PIXELS)
 
 
 def _changed(changes: list[_Change], noise: float) -> tuple[int, float]:

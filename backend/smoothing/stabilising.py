@@ -28,12 +28,16 @@ def between_cameras(shot: Shot, start: int, end: int) -> tuple[Move, Move]:
 
 
 def camera_at(shot: Shot, start: int, frame: float) -> Move:
-    """Return the camera's move from frame `start` of the film to any time, in frames of the film."""
+    """Return the camera's move from frame `start` of the film to any time, in frames of the film.
+
+    After the shot's last frame it goes on as it went before: a camera does not stop for the cut.
+    """
     last = shot.first + shot.frames - 1
     whole = min(int(frame), last)
     way = _from_to(shot, start, whole)
-    if frame > whole and whole < last:
-        way = then(way, part_of(_from_to(shot, whole, whole + 1), frame - whole))
+    if frame > whole and shot.frames > 1:
+        step = min(whole, last - 1)
+        way = then(way, part_of(_from_to(shot, step, step + 1), frame - whole))
     return way
 
 

@@ -6,6 +6,7 @@ import html
 import json
 import math
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ def build(visitors: Visitors, examples: list[tuple[str, Path, Path]]) -> gr.Bloc
     """Return the page. examples: a name and two keys of each."""
     page: gr.Blocks
     line = Line()
+    one_look = threading.Lock()  # pictures are large once they are unpacked
     with gr.Blocks(title="In-betweens", analytics_enabled=False) as page:
         gr.HTML(
             "<div id='head'><h1>In-betweens</h1><p>Two pictures in, the drawings between them out.</p></div>",
@@ -97,12 +99,21 @@ def build(visitors: Visitors, examples: list[tuple[str, Path, Path]]) -> gr.Bloc
             visitors.left(str(request.session_hash))
 
         def look_at_keys(request: gr.Request, start: str | None, end: str | None) -> list[Any]:
-            return _look_at_keys(visitors.of_tab(str(request.session_hash)), start, end)
+            with one_look:
+                return _look_at_keys(visitors.of_tab(str(request.session_hash)), start, end)
 
         asked = {"start": start, "end": end, "guide": guide, **fields}
-        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        for key in (start, end):
-            key.change(look_at_keys, [start, end], [start, end, guide, status], **quiet)
+        # Answered by the request itself: of what Gradio queues, an answer is lost now and then when one follows
+        # close upon another, because the browser counts on a stream of answers that has just ended.
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+        gr.on(
+            [start.change, end.change],
+            look_at_keys,
+            [start, end],
+            [start, end, guide, status],
+            trigger_mode="always_last",
+            **quiet,
+        )
         for button, (_, one, other) in zip(tries, examples, strict=True):
             button.click(lambda pair=(str(one), str(other)): list(pair), None, [start, end], **quiet)
         go.click(

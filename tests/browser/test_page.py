@@ -172,6 +172,22 @@ def test_a_picture_pasted_anywhere_goes_into_the_first_empty_field(visit: Visit,
     expect(page.locator("#guide .paper img")).to_be_visible()
 
 
+def test_keys_that_follow_each_other_closely_are_looked_at_each_time(
+    visit: Visit, keys: tuple[Path, Path], tmp_path: Path
+) -> None:
+    page = visit()
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    for number in range(10):
+        drop(page, "#start", bad, f"{number} bad.png")
+        expect(page.locator("#status .wrong").filter(has_text=f"“{number} bad.png")).to_be_visible()
+        give_both(page, keys)
+        for field in ("#start", "#end"):
+            page.locator(field).get_by_label("Remove Image").click()
+            expect(page.locator(field).get_by_text("Click to Upload")).to_be_visible()
+        expect(page.locator("#guide .paper img")).to_be_hidden()
+
+
 def test_cancelled_it_stops_and_what_was_drawn_stays_and_it_can_begin_again(
     visit: Visit, keys: tuple[Path, Path]
 ) -> None:

@@ -15,6 +15,7 @@ from backend.smoothing.camera import STILL, camera_move, part_of, shift_of, then
 from backend.smoothing.exposure_sheet import Drawing, Shot, read_sheet
 from backend.smoothing.plan import Clock, gaps_of
 from backend.smoothing.sheet_file import read_sheet_file, write_sheet_file
+from backend.smoothing.stabilising import camera_at
 
 SIZE = (240, 160)
 
@@ -80,6 +81,36 @@ def test_in_a_tiny_film_a_disc_is_no_camera_move_either() -> None:
     (shot,) = read_sheet(frames)
     assert exposures(shot) == [2, 2, 2, 2]
     assert all(np.array_equal(move, STILL) for move in shot.camera)
+
+
+@pytest.mark.parametrize("part", ["whole figure", "one feature"])
+def test_under_grain_a_move_of_one_pixel_is_a_new_drawing_and_no_gate_weave(part: str) -> None:
+    frames = []
+    random = np.random.default_rng(7)
+    for number in range(10):
+        x = 60.0 + number // 2
+        picture = world(3)[:160, :240].copy()
+        body = 60.0 if part == "one feature" else x
+        cv2.circle(picture, (round(body * 16), 80 * 16), 40 * 16, (210, 40, 50), -1, cv2.LINE_AA, 4)
+        cv2.circle(picture, (round(body * 16), 80 * 16), 40 * 16, (20, 20, 20), 2, cv2.LINE_AA, 4)
+        cv2.rectangle(picture, (round(x) - 6, 66), (round(x) + 6, 86), (250, 250, 250), -1)
+        cv2.rectangle(picture, (round(x) - 6, 66), (round(x) + 6, 86), (20, 20, 20), 2)
+        noise = cv2.GaussianBlur(random.normal(0, 6, picture.shape[:2]).astype(np.float32), (0, 0), 0.7)
+        frames.append(np.clip(picture + noise[..., None], 0, 255).astype(np.uint8))
+    (shot,) = read_sheet(frames)
+    assert exposures(shot) == [2, 2, 2, 2, 2]
+
+
+def test_a_film_that_sways_in_its_gate_has_no_new_drawings() -> None:
+    sway = np.random.default_rng(5).normal(0, 0.25, (12, 2))
+    frames = []
+    for x, y in sway:
+        view = np.array([[1, 0, 40 + x], [0, 1, 30 + y]], float)
+        seen = frame(world(4), 0)
+        picture = cv2.copyMakeBorder(seen, 30, 30, 40, 40, cv2.BORDER_REFLECT)
+        frames.append(cv2.warpAffine(picture, view, SIZE, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP))
+    (shot,) = read_sheet(frames)
+    assert exposures(shot) == [12]
 
 
 def test_a_cut_is_found_and_drawings_are_never_shared_across_it() -> None:
@@ -154,6 +185,14 @@ def test_moves_can_be_chained_undone_and_halved() -> None:
     half = part_of(move, 0.5)
     assert np.allclose(then(half, half)[:, :2], move[:, :2])
     assert np.allclose(part_of(move, 1.0), move)
+
+
+def test_after_a_shots_last_frame_its_camera_goes_on_as_before() -> None:
+    camera = tuple(np.array([[1.0, 0.0, 3.0 * number], [0.0, 1.0, 0.0]]) for number in range(4))
+    shot = Shot(10, 4, (Drawing(10, 4),), camera)
+    for frame, x in ((10, 0.0), (11.5, 4.5), (13, 9.0), (13.5, 10.5)):
+        assert np.allclose(camera_at(shot, 10, frame)[:, 2], [x, 0])
+    assert np.allclose(camera_at(Shot(10, 1, (Drawing(10, 1),), camera[:1]), 10, 10.5), STILL)
 
 
 def test_an_exposure_sheet_comes_back_from_disk_as_it_was(tmp_path: Path) -> None:
