@@ -28,7 +28,7 @@ from ..contract.job import (
 )
 from ..contract.messages import Notice
 from ..errors import UserError
-from ..film import check_movie_name, write_movie
+from ..film import MOVIE_ENDINGS, check_movie_name, write_movie
 from ..film.stills import Still, write_stills
 from ..jobs.run import Listen, run_job
 from ..jobs.work_folder import stamp_of, work_beside
@@ -130,6 +130,8 @@ def make_animatic(request: AnimaticRequest, plan: Plan, listen: Listen) -> None:
                 _write_folder(output, pictures, folder)
                 if told := told_of_earlier(output, len(pictures)):
                     listen(Notice(read_job(folder).id, told))
+        if told := _told_of_earlier_shots(request, plan):
+            listen(Notice(read_job(folder).id, told))
         if request.film:
             whole = [path for shot in plan.shots for path in _pictures(folder, plan.segments, shot)]
             request.film.parent.mkdir(parents=True, exist_ok=True)
@@ -140,6 +142,27 @@ def _shot_name(number: int, shot: Shot, ending: str) -> str:
     """Return the name of what a shot becomes: its number on the board, then its name as far as files allow."""
     name = re.sub(r"[^\w-]+", "_", shot.name).strip("_")[:_LONGEST_NAME]
     return f"{number:03d}_{name}{ending}" if name else f"{number:03d}{ending}"
+
+
+def _told_of_earlier_shots(request: AnimaticRequest, plan: Plan) -> str:
+    """Return a sentence about shots of an earlier board beside those of this one; "" without any."""
+    earlier = sorted(
+        path.name for path in request.out.iterdir() if path not in (*plan.outputs, request.film) and _is_shot(path)
+    )
+    if not earlier:
+        return ""
+    return (
+        f"“{request.out}” still holds shots of an earlier board: {', '.join(f'“{name}”' for name in earlier[:3])}"
+        f"{', …' if len(earlier) > 3 else ''} ({len(earlier)}). "
+        "They are no part of this one: remove them, or choose an empty folder."
+    )
+
+
+def _is_shot(path: Path) -> bool:
+    """Tell whether a folder or a movie is named as shots are, and a folder holds pictures as theirs do."""
+    if not re.fullmatch(r"\d{3,}(_[\w-]+)?", path.stem):
+        return False
+    return (path / picture_name(1)).is_file() if path.is_dir() else path.suffix.lower() in MOVIE_ENDINGS
 
 
 def _write_job(folder: Path, request: AnimaticRequest, plan: Plan, listen: Listen) -> None:

@@ -35,6 +35,7 @@ from ..pictures import (
     sweep_pictures,
     write_picture,
 )
+from .reference_lines import shows
 
 if TYPE_CHECKING:
     from ..engines import Picture
@@ -147,12 +148,18 @@ def _write_job(folder: Path, request: ColourRequest, plan: Plan) -> None:
         return
     for name in (KEYS_FOLDER, GUIDES_FOLDER):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    for place in plan.references:
-        write_picture(folder / _key(place).image, _reference(plan, place))
+    keys = []
     for place, drawing in enumerate(plan.drawings):
-        if place not in plan.references:
-            write_picture(folder / _lines(place).image, lines_picture(read_guide(drawing, plan.size)))
-    keys = [_key(place) for place in sorted(plan.references)]
+        drawn = read_guide(drawing, plan.size)
+        key = _key(place)
+        if place in plan.references:
+            reference = _reference(plan, place)
+            write_picture(folder / key.image, reference)
+            # The drawing knows its lines better than they can be read out of a picture, if the picture shows it.
+            key = replace(key, lines=_lines(place).image if shows(reference, drawn) else "")
+            keys.append(key)
+        if place not in plan.references or key.lines:
+            write_picture(folder / _lines(place).image, lines_picture(drawn))
     lines = [_lines(place) for place in range(len(plan.drawings)) if place not in plan.references]
     segments = colouring_segments(keys, lines, len(plan.drawings) + 1)
     settings = replace(request.settings, colouring=True, guide_strength=1.0)

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from ..errors import UserError
 from .painting import paint_next, paint_reference, picture_of
-from .reference_lines import lines_of
+from .reference_lines import fit, lines_of
 
 if TYPE_CHECKING:
     from ..engines import Interval, Lines, Picture
 
 #: A key belongs to the drawing beside it when its lines fit at least this well, compared with the other key's.
 _FITS = 0.6
-_NEAR_PIXELS = 5
-_INK = 0.5
 
 
 def colour_between(interval: Interval) -> Iterator[tuple[float, Picture]]:
@@ -67,11 +64,11 @@ def _divide(
         return [], []
     of_start, of_end = lines
     if interval.anywhere:
-        fits = [_fit(of_start, drawn) + _fit(drawn, of_start) for drawn in map(interval.guides.__getitem__, times)]
+        fits = [fit(of_start, drawn) + fit(drawn, of_start) for drawn in map(interval.guides.__getitem__, times)]
         best = int(np.argmax(fits))
         return list(times[best:]), list(reversed(times[: best + 1]))
-    start = _fit(of_start, interval.guides[times[0]])
-    end = _fit(of_end, interval.guides[times[-1]])
+    start = fit(of_start, interval.guides[times[0]])
+    end = fit(of_end, interval.guides[times[-1]])
     if end < _FITS * start:
         return list(times), []
     if start < _FITS * end:
@@ -87,12 +84,3 @@ def _lines_of_keys(interval: Interval) -> tuple[Lines, Lines]:
         lines_of(interval.start) if start is None else start,
         lines_of(interval.end) if end is None else end,
     )
-
-
-def _fit(lines: Lines, others: Lines) -> float:
-    """Return the share of the drawn pixels of `lines` that have a drawn pixel of the others near them."""
-    drawn = lines < _INK
-    if not drawn.any():
-        return 0.0
-    near = cv2.dilate((others < _INK).astype(np.uint8), np.ones((_NEAR_PIXELS, _NEAR_PIXELS), np.uint8)) > 0
-    return float(near[drawn].mean())

@@ -16,6 +16,11 @@ _DRAWING_WIDTH = 512
 #: The darkest share of what is thin and dark tells how dark the ink is.
 _INK_SHARE = 0.2
 _LEAST_CONTRAST = 0.08
+#: What counts as drawn (0..1), and how near a line of another drawing is the same one.
+_INK = 0.5
+_NEAR_PIXELS = 5
+#: A picture shows a line drawing when it has so much of its lines.
+_SHOWN = 0.8
 
 
 def lines_of(picture: Picture) -> Lines:
@@ -36,3 +41,17 @@ def lines_of(picture: Picture) -> Lines:
     ink = float(np.quantile(luma[sure], _INK_SHARE))
     depth = np.clip(stroke / np.maximum(without - ink, _LEAST_CONTRAST), 0, 1)
     return np.where(sure, 1 - depth, 1).astype(np.float32)
+
+
+def fit(lines: Lines, others: Lines) -> float:
+    """Return the share of the drawn pixels of `lines` that have a drawn pixel of the others near them."""
+    drawn = lines < _INK
+    if not drawn.any():
+        return 0.0
+    near = cv2.dilate((others < _INK).astype(np.uint8), np.ones((_NEAR_PIXELS, _NEAR_PIXELS), np.uint8)) > 0
+    return float(near[drawn].mean())
+
+
+def shows(picture: Picture, lines: Lines) -> bool:
+    """Tell whether a coloured picture is that very line drawing: whether its lines are found in it."""
+    return fit(lines, lines_of(picture)) >= _SHOWN

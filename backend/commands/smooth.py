@@ -42,7 +42,11 @@ def add_smooth_command(commands: argparse._SubParsersAction[argparse.ArgumentPar
     command.add_argument(
         "--fps", default="x2", metavar="RATE", help="48, 23.976, 30000/1001, or x2 (default), x3, …"
     )
-    command.add_argument("--source-fps", metavar="RATE", help="rate of a folder of pictures (default 24)")
+    command.add_argument(
+        "--source-fps",
+        metavar="RATE",
+        help="rate of a folder of pictures (default 24), or of a movie instead of its own",
+    )
     command.add_argument("--frames", metavar="FIRST-LAST", help="only these frames of the film, counted from 1")
     add_drawing_options(command)
     command.add_argument("--overwrite", action="store_true", help="replace a film that is there")

@@ -30,6 +30,19 @@ LIST_ENDING = ".txt"
 #: The rates that films have; a stated one nearer than this is meant.
 _LEAST_RATE, _MOST_RATE = Fraction(1), Fraction(1000)
 _FINEST_RATE = 1001
+#: Rates that frames of uneven length are laid out on, likelier ones first: the lowest that leaves out at most that
+#: share of the frames, up to so many times the stated one. Of rates that are nearly alike the better fit is taken.
+_USUAL_RATES = (
+    *map(Fraction, (24, 25, 30, 12, 15, 48, 50, 60)),
+    *(Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60)),
+)
+_FASTEST_TIMES = 4
+_MOST_LEFT_OUT = 0.01
+_ALIKE = Fraction(1005, 1000)
+#: Frames are even when none lies farther than this from its place, in frames.
+_EVEN_FRAMES = 0.26
+#: So many frames are enough to know how even they are.
+_FRAMES_TO_JUDGE = 20_000
 #: FFmpeg's number for a colour matrix that is not stated, and from how many rows on it is then that of HD.
 _UNSAID_MATRIX = 2
 _HD_ROWS = 720
@@ -92,6 +105,7 @@ def open_film(path: Path, rate: Fraction | None = None, frames: tuple[int, int] 
     """Look at a movie file, a folder of pictures, or a text file that names pictures, one a line.
 
     rate: frames per second of the pictures, which do not say it (default 24); for a movie, instead of its own.
+    A movie whose frames last unevenly is laid out at the lowest usual rate at which each has a place of its own.
     frames: only these, (first, last) counted from 1.
     Raises UserError: "film-missing", "film-unreadable", "film-empty", "film-needs-av", "frames-invalid".
     """
@@ -162,8 +176,7 @@ def _open_movie(path: Path, rate: Fraction | None, frames: tuple[int, int] | Non
     stamp = hashlib.sha256(f"{facts.st_size}\0{facts.st_mtime_ns}{frames or ''}".encode()).hexdigest()
     with _opened(path) as container:
         stream = _picture_stream(container, path)
-        stated = rate or stream.average_rate or stream.guessed_rate or Fraction(24)
-        stated = min(max(Fraction(stated).limit_denominator(_FINEST_RATE), _LEAST_RATE), _MOST_RATE)
+        stated = _bounded(rate or stream.average_rate or stream.guessed_rate or Fraction(24))
         size = stream.codec_context.width, stream.codec_context.height
         if size[0] * size[1] > MAX_PICTURE_PIXELS:
             raise UserError(
@@ -176,11 +189,50 @@ def _open_movie(path: Path, rate: Fraction | None, frames: tuple[int, int] | Non
         if turns % 2:
             size, aspect = size[::-1], 1 / aspect
         count = int(stream.frames or 0)
+        if rate is None and any(
+            told and _bounded(told) != stated for told in (stream.guessed_rate, stream.base_rate)
+        ):
+            stated = _rate_of_times(_times(path), stated)
+            count = 0
         first, last = (frames[0] - 1, frames[1] - 1) if frames else (0, None)
         if last is not None:
             count = max(0, min(last + 1, count or last + 1) - first)
         sound = bool(container.streams.audio)
         return Film(path, size, stated, count, sound, stamp, (), first, last, turns, aspect)
+
+
+def _bounded(rate: Fraction) -> Fraction:
+    return min(max(Fraction(rate).limit_denominator(_FINEST_RATE), _LEAST_RATE), _MOST_RATE)
+
+
+def _times(path: Path) -> list[float]:
+    """Return when the first frames of a movie are shown, in seconds, ascending, without decoding them."""
+    import av
+
+    times = []
+    with _opened(path) as container:
+        stream = _picture_stream(container, path)
+        try:
+            for packet in islice(container.demux(stream), _FRAMES_TO_JUDGE):
+                if packet.pts is not None:
+                    times.append(float(packet.pts * packet.time_base))
+        except av.FFmpegError:
+            pass  # what came before the damage is enough
+    return sorted(times)
+
+
+def _rate_of_times(times: list[float], stated: Fraction) -> Fraction:
+    """Return the rate at which frames that are shown at those times are read; stated: what the movie says."""
+    after = np.array(times) - times[0] if times else np.zeros(1)
+    if np.abs(after * float(stated) - np.rint(after * float(stated))).max() <= _EVEN_FRAMES:
+        return stated
+    rates = [stated, *(rate for rate in _USUAL_RATES if 0.9 * stated < rate <= _FASTEST_TIMES * stated)]
+    seen = {rate: len(np.unique(np.rint(after * float(rate)))) for rate in rates}
+    fit = [rate for rate in rates if len(after) - seen[rate] <= int(_MOST_LEFT_OUT * len(after))]
+    if not fit:
+        return max(rates, key=lambda rate: seen[rate])
+    alike = [rate for rate in fit if rate <= min(fit) * _ALIKE]
+    return min(alike, key=lambda rate: float(np.abs(after * float(rate) - np.rint(after * float(rate))).mean()))
 
 
 def _quarter_turns(container: InputContainer, stream: VideoStream) -> int:

@@ -100,6 +100,11 @@ def test_a_movie_for_each_shot_and_what_is_there_is_not_replaced(made: Path, tmp
     again = animatic(*arguments)
     assert again.returncode == 2 and "001.mp4” exists already" in again.stderr
     assert animatic(*arguments, "--overwrite").returncode == 0
+    (tmp_path / "2024 notes").mkdir()
+    shorter = animatic(*words[:2], *arguments[len(words) :], "--overwrite")
+    assert shorter.returncode == 0
+    assert "still holds shots of an earlier board: “002.mp4” (1)." in shorter.stdout + shorter.stderr
+    assert (tmp_path / "002.mp4").exists(), "nobody's film is deleted"
 
 
 def test_killed_the_same_command_goes_on_and_a_shorter_one_tells_what_is_left_of_a_longer(

@@ -8,7 +8,7 @@ import pytest
 
 from backend.colouring import colour_between, without_blank
 from backend.colouring.areas import find_areas
-from backend.colouring.reference_lines import lines_of
+from backend.colouring.reference_lines import lines_of, shows
 from backend.engines import Interval
 from backend.errors import UserError
 
@@ -59,6 +59,12 @@ def test_a_reference_gives_its_lines_and_dark_areas_are_no_lines() -> None:
     assert (found[drawn] < 0.6).mean() > 0.9
     picture[60:120, 130:190] = (0, 0, 0, 1)
     assert (lines_of(picture)[75:105, 145:175] > 0.9).all()
+
+
+def test_a_picture_shows_the_drawing_whose_lines_it_has() -> None:
+    assert shows(coloured(0), lines(0)) and shows(coloured(0, 0, GREEN), lines(0))
+    assert not shows(coloured(60), lines(0))
+    assert not shows(coloured(0), np.ones(SIZE[::-1], np.float32))
 
 
 @pytest.mark.parametrize("ground", [None, GREEN])

@@ -88,7 +88,10 @@ class _Smoothing(background.Undertaking):
         if part.pictures:
             arguments += ["--source-fps", str(rate_of(scene).limit_denominator(1001))]
         else:
+            # Numbers of frames are Blender's, so they are counted at the rate at which it reads the movie.
             arguments += ["--frames", f"{part.first}-{part.last}"]
+            if own := getattr(strip, "fps", 0.0):
+                arguments += ["--source-fps", str(Fraction(own).limit_denominator(1001))]
         super().__init__(strip.name, choice.engine, arguments)
 
     def _source(self) -> Path:
