@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +79,22 @@ class Film:
     last: int | None = None
     turns: int = 0
     aspect: Fraction = Fraction(1)
+
+    @property
+    def missing(self) -> str:
+        """A sentence about numbers that are missing in a folder of pictures; "" when none is."""
+        if not self.pictures or not self.path.is_dir():
+            return ""
+        found = [re.findall(r"\d+", path.stem) for path in self.pictures]
+        numbers = [int(parts[-1]) for parts in found if parts]
+        steps = {after - before for before, after in pairwise(numbers)}
+        if len(numbers) < len(found) or len(steps) < 2 or min(steps) < 1:
+            return ""
+        before, after = next(pair for pair in pairwise(numbers) if pair[1] - pair[0] > min(steps))
+        return (
+            f"The pictures in “{self.path}” are not numbered without a gap: {after} follows {before}. "
+            "They are taken one after another, each for one frame."
+        )
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
         """Yield every frame, (height, width, 4) uint8 straight RGBA, at an even rate.

@@ -41,7 +41,12 @@ def work_beside(out: Path, stamp: str, *, keep: bool = False) -> Iterator[Path]:
             "Free some space or choose another place, then run the same again.",
             bad_input=False,
         ) from error
-    if not keep:
-        shutil.rmtree(place, ignore_errors=True)
-        with contextlib.suppress(OSError):  # what another request is still working on stays
+    else:
+        if not keep:
+            shutil.rmtree(place, ignore_errors=True)
+    finally:
+        # What is finished stays when the work did not end well, and what another request is still working on.
+        with contextlib.suppress(OSError):
+            place.rmdir()
+        with contextlib.suppress(OSError):
             place.parent.rmdir()

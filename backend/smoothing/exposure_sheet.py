@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .camera import STILL, Move, camera_move, scaled, shift_of, then, undone
 from .cuts import CutFinder
-from .sameness import Difference, compare
+from .sameness import Difference, compare, creep
 
 #: Frames are read at most this wide or high.
 _WORKING_SIDE_PIXELS = 640
@@ -79,7 +79,7 @@ class _Reading:
     def __init__(self, first: int, small: NDArray[np.uint8], factor: float) -> None:
         self._first = self._drawn_at = first
         self._factor = factor
-        self._gray = _gray(small)
+        self._small, self._gray = small, _gray(small)
         self._drawing, self._drawing_gray, self._drawing_camera = small, self._gray, STILL
         self._camera = [STILL]
         self._starts = [first]
@@ -87,7 +87,11 @@ class _Reading:
     def step_to(self, small: NDArray[np.uint8]) -> _Step:
         """Compare a frame with the drawing that is held."""
         gray = _gray(small)
-        camera = then(self._camera[-1], camera_move(self._gray, gray))
+        move = camera_move(self._gray, gray)
+        if move is STILL:
+            x, y = creep(self._small, small)
+            move = np.array([[1.0, 0.0, x], [0.0, 1.0, y]])
+        camera = then(self._camera[-1], move)
         found = self._against_drawing(small, camera)
         if not found.same_drawing:
             # A camera may creep too slowly to be seen from one frame to the next.
@@ -103,7 +107,7 @@ class _Reading:
 
     def take(self, number: int, step: _Step) -> None:
         """Add the frame to the shot."""
-        self._gray = step.gray
+        self._small, self._gray = step.small, step.gray
         self._camera.append(step.camera)
         if not step.same_drawing:
             self._starts.append(number)

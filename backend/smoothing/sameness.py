@@ -77,10 +77,10 @@ def compare(a: NDArray[Any], b: NDArray[Any], both: NDArray[Any] | None = None) 
     known = None if both is None else cv2.erode(both.astype(np.uint8), np.ones((5, 5), np.uint8))
     # Red, green and blue in equal parts: what matters is that no outline is invisible, not how bright it looks.
     gray_a, gray_b = (np.mean([pair[side] for pair in channels], axis=0) for side in (0, 1))
-    difference = _masked(gray_b - gray_a, known)
-    # A floor keeps clean frames from calling rounding a drawing.
-    noise = max(0.5, min(1.4826 * float(np.median(np.abs(difference))), _grain(a) + _grain(b)))
-    weave = _weave(gray_a, gray_b, known, noise)
+    noise = _noise(_masked(gray_b - gray_a, known), a, b)
+    weave, sure = _weave(gray_a, gray_b, known, noise)
+    if np.abs(weave).max() > (_MOST_WEAVE_PIXELS if sure else _MOST_UNSURE_WEAVE_PIXELS):
+        weave = (0.0, 0.0)
     if weave != (0.0, 0.0):
         gray_a = _shifted(gray_a, weave)
         channels = [(_shifted(first, weave), second) for first, second in channels]
@@ -90,6 +90,22 @@ def compare(a: NDArray[Any], b: NDArray[Any], both: NDArray[Any] | None = None) 
         for first, second in channels
     ]
     return Difference(moved, *_changed(changes, noise))
+
+
+def creep(a: NDArray[Any], b: NDArray[Any]) -> tuple[float, float]:
+    """Return the small shift in pixels from one frame to the next, whatever is drawn, on which most of it agrees.
+
+    a, b: (height, width, 3) uint8. (0, 0) when most of the frame is too plain to tell.
+    """
+    gray_a, gray_b = (cv2.GaussianBlur(np.mean(one, axis=2, dtype=np.float32), (0, 0), 1.0) for one in (a, b))
+    shift, sure = _weave(gray_a, gray_b, None, _noise(gray_b - gray_a, a, b))
+    return shift if sure and np.abs(shift).max() <= _MOST_WEAVE_PIXELS else (0.0, 0.0)
+
+
+def _noise(difference: Field, a: NDArray[Any], b: NDArray[Any]) -> float:
+    """Return how strong the grain of both frames is in their difference, once blurred, in 8-bit steps."""
+    # A floor keeps clean frames from calling rounding a drawing.
+    return max(0.5, min(1.4826 * float(np.median(np.abs(difference))), _grain(a) + _grain(b)))
 
 
 @dataclass(frozen=True)
@@ -122,8 +138,8 @@ def _grain(picture: NDArray[Any]) -> float:
     return 1.4826 * float(np.median(np.abs(cv2.filter2D(gray, -1, kernel)))) / 6 * 2
 
 
-def _weave(a: Field, b: Field, known: Field | None, noise: float) -> tuple[float, float]:
-    """Return the shift from `a` to `b` that all parts of the frame agree on, in pixels; (0, 0) if they do not.
+def _weave(a: Field, b: Field, known: Field | None, noise: float) -> tuple[tuple[float, float], bool]:
+    """Return the shift from `a` to `b` that most parts of the frame agree on, in pixels, and if most can tell.
 
     Every part has a say by how surely it can tell, but none by more than outlines that tremble allow: else a
     drawing with strong outlines that moves a little before a faint backdrop would be taken for the whole frame.
@@ -133,8 +149,7 @@ def _weave(a: Field, b: Field, known: Field | None, noise: float) -> tuple[float
         directions, estimates, certainty = _told_by_parts(_shifted(a, shift), b, known, noise)
         told = float((certainty > 0).mean())
         shift = shift + _agreed(directions, estimates, certainty)
-    most = _MOST_WEAVE_PIXELS if told > 0.5 else _MOST_UNSURE_WEAVE_PIXELS
-    return (float(shift[0]), float(shift[1])) if np.abs(shift).max() <= most else (0.0, 0.0)
+    return (float(shift[0]), float(shift[1])), told > 0.5
 
 
 def _told_by_parts(a: Field, b: Field, known: Field | None, noise: float) -> tuple[Field, Field, Field]:

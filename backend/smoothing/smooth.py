@@ -118,6 +118,8 @@ class _Work:
     def run(self, place: Path) -> Smoothed:
         """Do all that is not done yet. place: for what only this request uses."""
         self._refuse_replacing()
+        if told := self._film.missing:
+            self._watch.note(told)
         place.mkdir(parents=True, exist_ok=True)
         shots = self._sheet(place / "exposure_sheet.json")
         gaps = [gaps_of(shot, self._clock, self._film.rate) for shot in shots]
