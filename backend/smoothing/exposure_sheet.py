@@ -17,7 +17,7 @@ from .sameness import Difference, compare, creep
 #: Frames are read at most this wide or high.
 _WORKING_SIDE_PIXELS = 640
 #: Over a whole shot, less than this is no camera move.
-_LEAST_CAMERA_PIXELS = 1.5
+_LEAST_CAMERA_PIXELS = 2.5
 
 
 @dataclass(frozen=True)
