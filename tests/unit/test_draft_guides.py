@@ -207,3 +207,106 @@ def test_with_arcs_the_way_through_a_guide_has_no_kink() -> None:
     bent, straight = np.diff(heights(arcs=True), 2), np.diff(heights(arcs=False), 2)
     assert abs(straight[1]) > 8
     assert np.abs(bent).max() < 4
+
+
+def walker(step: float, arm: float, x: float = 128) -> np.ndarray:
+    """A figure with two legs of one colour, apart by degrees, and an arm before its body, raised by degrees."""
+    large = np.zeros((SIZE["height"] * 4, SIZE["width"] * 4, 4), np.uint8)
+
+    def limb(at: tuple[float, float], turn: float, length: float, colour: tuple[int, int, int]) -> None:
+        along = np.array([np.sin(np.deg2rad(turn)), np.cos(np.deg2rad(turn))])
+        across = np.array([along[1], -along[0]])
+        around = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+        outline = (
+            np.outer(np.cos(around) * length / 2 + length / 2, along) + np.outer(np.sin(around) * 7, across) + at
+        )
+        points = [np.rint(outline * 4).astype(np.int32)]
+        cv2.fillPoly(large, points, (*colour, 255))
+        cv2.polylines(large, points, True, (20, 10, 20, 255), 9, cv2.LINE_AA)
+
+    limb((x - 4, 84), step, 60, (70, 60, 150))
+    limb((x + 4, 84), -step, 60, (70, 60, 150))
+    cv2.ellipse(large, (round(x * 4), 264), (72, 108), 0, 0, 360, (240, 200, 60, 255), -1)
+    cv2.ellipse(large, (round(x * 4), 264), (72, 108), 0, 0, 360, (20, 10, 20, 255), 9)
+    limb((x, 50), arm, 44, (230, 150, 110))
+    return cv2.resize(large, (SIZE["width"], SIZE["height"]), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+
+
+def test_limbs_that_no_key_shows_moving_are_led_by_their_lines() -> None:
+    start, end, truth = walker(28, -20, 90), walker(-28, 150, 166), walker(10, 80)
+    listener = Listener()
+    made = run(start, end, {0.5: lines_of(truth)}, listener, times=(0.4, 0.5))
+    plain = run(start, end, times=(0.5,))[0].picture
+    assert not listener.warnings
+    assert np.abs(made[1].picture - truth).mean() < 0.4 * np.abs(plain - truth).mean()
+    apart = []
+    for picture in (made[1].picture, truth):
+        legs = (np.abs(picture[..., :3] - np.array([70, 60, 150]) / 255) < 0.05).all(axis=-1)
+        apart.append(float(np.ptp(np.flatnonzero(legs[125:].any(axis=0)))))
+    assert apart[0] == pytest.approx(apart[1], abs=3), "each leg on lines of its own"
+    skin = [
+        int((np.abs(picture[..., :3] - np.array([230, 150, 110]) / 255) < 0.05).all(axis=-1).sum())
+        for picture in (made[0].picture, end)
+    ]
+    assert skin[0] > 0.85 * skin[1], "the arm is whole before the guide, too"
+
+
+def waving(phase: float) -> np.ndarray:
+    """A flag of two stripes whose waves have that phase."""
+    large = np.zeros((SIZE["height"] * 4, SIZE["width"] * 4, 4), np.uint8)
+    x = np.linspace(50, 210, 80)
+    for top, colour in ((40, (200, 60, 60, 255)), (80, (60, 90, 200, 255))):
+        edges = [at + 14 * np.sin(x / 22 - phase) for at in (top, top + 40)]
+        outline = np.concatenate([np.column_stack([x, edges[0]]), np.column_stack([x, edges[1]])[::-1]])
+        cv2.fillPoly(large, [np.rint(outline * 4).astype(np.int32)], colour)
+        cv2.polylines(large, [np.rint(outline * 4).astype(np.int32)], True, (20, 10, 20, 255), 9, cv2.LINE_AA)
+    return cv2.resize(large, (SIZE["width"], SIZE["height"]), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+
+
+def test_cloth_is_bent_onto_the_guide_in_one_piece() -> None:
+    start, end, truth = waving(0), waving(1.6), waving(0.9)
+    listener = Listener()
+    (made,) = run(start, end, {0.5: lines_of(truth)}, listener, times=(0.5,))
+    assert not listener.warnings
+    assert np.abs(made.picture - truth).mean() < 0.012
+    assert cv2.connectedComponents((made.picture[..., 3] > 0.5).astype(np.uint8))[0] == 2
+
+
+def head(yaw: float) -> np.ndarray:
+    """A face that turns by radians: its features slide over it."""
+    large = np.zeros((SIZE["height"] * 4, SIZE["width"] * 4, 4), np.uint8)
+    ink = (20, 10, 20, 255)
+
+    def oval(x: float, y: float, wide: float, high: float, colour: tuple[int, ...]) -> None:
+        shape = (round(x * 4), round(y * 4)), (round(wide * 4), round(high * 4)), 0, 0, 360
+        cv2.ellipse(large, *shape, colour, -1)
+        cv2.ellipse(large, *shape, ink, 9)
+
+    oval(128 - 5 * np.sin(yaw), 76, 62, 66, (92, 50, 36, 255))
+    oval(128 + 3 * np.sin(yaw), 86, 54, 56, (250, 204, 168, 255))
+    for side in (-0.42, 0.42):
+        deep = float(np.cos(side + yaw))
+        x = 128 + 52 * np.sin(side + yaw)
+        oval(x, 80, 10 * deep, 11, (255, 255, 255, 255))
+        oval(x, 80, 4 * deep, 5, (40, 60, 110, 255))
+    return cv2.resize(large, (SIZE["width"], SIZE["height"]), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+
+
+def eyes(picture: np.ndarray) -> list[float]:
+    """Where (columns) the whites of the eyes are, from left to right."""
+    white = ((picture[..., :3] > 0.9).all(axis=-1) & (picture[..., 3] > 0.9)).astype(np.uint8)
+    joined = cv2.morphologyEx(white, cv2.MORPH_CLOSE, np.ones((13, 13), np.uint8))
+    _, _, stats, centres = cv2.connectedComponentsWithStats(joined)
+    return sorted(
+        float(x) for x, size in zip(centres[1:, 0], stats[1:, cv2.CC_STAT_AREA], strict=True) if size > 40
+    )
+
+
+def test_eyes_slide_over_a_head_that_turns_and_go_where_the_guide_draws_them() -> None:
+    start, end = head(-0.6), head(0.6)
+    (plain,) = run(start, end, times=(0.5,))
+    assert eyes(plain.picture) == pytest.approx(eyes(head(0)), abs=9)
+    listener = Listener()
+    (made,) = run(start, end, {0.5: lines_of(head(0))}, listener, times=(0.5,))
+    assert not listener.warnings
+    assert eyes(made.picture) == pytest.approx(eyes(head(0)), abs=3)

@@ -28,7 +28,7 @@ _FOLD_RANGE = 0.3, 3.0
 MOST_FOLDED = 0.1
 _FEWEST_POINTS = 20
 #: A guide with fewer lines than this share of the picture's leaves some out; those need no partner.
-_ROUGH_SHARE = 0.85
+ROUGH_SHARE = 0.85
 #: Displacements below this many pixels are noise; what does not move stays as it is.
 _STILL_PIXELS = 0.5
 
@@ -37,19 +37,20 @@ Field = NDArray[Any]
 
 
 def bend(
-    picture: Premultiplied, guide: LineSet, reach: float, told: Mask | None = None, start: Field | None = None
-) -> Field:
+    picture: Premultiplied, guide: LineSet, reach: float, told: Mask | None = None, start: Field | None = None,
+    exact: tuple[float, ...] = EXACT,
+) -> Field:  # fmt: skip
     """Return the displacements that bring a picture of working size onto the guide.
 
     reach: how far (pixels) a line may be from its partner. told: the part of the picture that the guide draws.
-    start: displacements that already bring it near.
+    start: displacements that already bring it near. exact: the last widths over which displacements are smoothed.
     """
     height, width = guide.strokes.shape
     field: Field = np.zeros((height, width, 2), np.float32) if start is None else start
     x, y = pixel_grid(height, width)
     target = guide.points
     both_ways: bool | None = None
-    for turn, sigma in enumerate((*ROUGH, *EXACT)):
+    for turn, sigma in enumerate((*ROUGH, *exact)):
         lines = drawn_lines(resample(picture, field))
         if told is not None:
             lines &= resample(told.astype(np.float32), field) > 0.5
@@ -57,7 +58,7 @@ def bend(
         if len(drawn.points) < _FEWEST_POINTS:
             return field
         if both_ways is None:
-            both_ways = len(target) >= _ROUGH_SHARE * len(drawn.points)
+            both_ways = len(target) >= ROUGH_SHARE * len(drawn.points)
         if turn == len(ROUGH) and _wobble(guide, drawn) > _WOBBLE_PIXELS:
             break
         near = reach * (1 - 0.15 * turn)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from .arcs import STRAIGHT, Arc, Course
+from .bending import Field
 from .colour import LIVE_ALPHA, Premultiplied, is_opaque
 from .composing import compose
 from .crumbs import Specks, count_specks, without_crumbs
@@ -19,6 +20,7 @@ from .paths import Paths
 from .self_check import COMES_APART
 from .solving import solve
 from .thin_lines import Ink, ink_of
+from .touching_up import Touch, centre_of
 from .view import Mask, Source
 
 #: Motion is found on pictures whose long side is at most this.
@@ -45,7 +47,7 @@ class Between:
     method: "hold" (they are equal), "cross-fade" (nothing to follow), "regions" or "flow".
     box: rows and columns outside which both pictures are the same at all times.
     disagreement: how much the keys, brought to the same moment, differ from each other (0..1); see `self_check`.
-    ink: what the lines of flat art are drawn with; None for what is painted.
+    ink: what the lines of flat art are drawn with; None for what is painted. touches: what bends it at some times.
     """
 
     start: Premultiplied
@@ -59,6 +61,7 @@ class Between:
     arc: Arc | Course = STRAIGHT
     disagreement: float = 0.0
     ink: Ink | None = None
+    touches: tuple[Touch, ...] = ()
 
     @property
     def comes_apart(self) -> bool:
@@ -67,6 +70,20 @@ class Between:
 
     def draw(self, time: float) -> Premultiplied:
         """Return the whole picture at `time` (0..1)."""
+        frame = self._unbent(time)
+        anchors = [0.0, *(touch.time for touch in self.touches), 1.0]
+        for touch, before, after in zip(self.touches, anchors[:-2], anchors[2:], strict=True):
+            rising = (time - before) / (touch.time - before)
+            frame = touch.applied(frame, min(rising, (after - time) / (after - touch.time)))
+        return frame
+
+    def touched_up(self, time: float, field: Field) -> Between:
+        """Return the same with the picture at `time` bent by a field of working size, those around it less so."""
+        touch = Touch(time, field, centre_of(self._unbent(time)))
+        others = [one for one in self.touches if one.time != time]
+        return replace(self, touches=tuple(sorted([*others, touch], key=lambda one: one.time)))
+
+    def _unbent(self, time: float) -> Premultiplied:
         if self.method == "hold":
             return self.start.copy()
         if self.motions is None:

@@ -105,7 +105,13 @@ def _hosts(contacts: list[Contact], regions: Regions, shapes: Shapes) -> NDArray
             small = share < _FEATURE_SIZE or (share < 1 and length < _FEATURE_LENGTH)
             if host[region] < 0 and small and inside[region] >= _WITHIN * areas[region]:
                 host[region] = outer
-    return host
+    features = host.copy()
+    for contact in contacts:  # what also touches something that is no feature is one end of a limb
+        for region in (contact.first, contact.second):
+            other = contact.other(region)
+            if host[region] not in (-1, other) and host[other] not in (region, host[region]):
+                features[region] = -1
+    return features
 
 
 def _hull(mask: Mask) -> Mask:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...machine.lasting_threads import LastingThreads
 from .affine import IDENTITY
-from .bending import MOST_FOLDED, bend, enlarged, folded, resample
+from .bending import MOST_FOLDED, ROUGH_SHARE, bend, enlarged, folded, resample
 from .between import WORKING_SIDE_PIXELS, Between
 from .colour import Gray, Premultiplied
 from .crumbs import without_crumbs
@@ -33,12 +33,16 @@ LEAST_MET = 0.7
 _MET, _MET_MISFIT = 0.98, 0.08
 #: What is not closer to the guide than this share of the unguided picture's misfit is not worth leaving that.
 _WORTH_IT = 0.9
+#: Where that meets the guide anyway, or a backdrop would be bent as well, it must gain more.
+_WORTH_TOUCHING = 0.6
 _FEWEST_POINTS = 20
 #: How far (share of the diagonal) the unguided picture's lines may be from the guide's to be bent onto them.
 _FAR = 0.09
+#: Bending a segment onto a guide ends about so many pixels beside its lines: of the rest it says nothing.
+_TOUCH_PIXELS = 30.0
 #: What attempts of each kind must be better by (share of the reach) than the simpler ones to be preferred.
 _BENT, _POSED, _GRAFTED = 0.004, 0.01, 0.016
-#: What a pose costs that parts all regions from one another; half of it, half as much.
+#: What a pose costs that parts all regions from one another; half as much when these are led themselves.
 _PARTED = 0.1
 #: What leads the parts themselves through the guide is preferred: it needs no picture in between.
 _LED = -0.04
@@ -51,13 +55,15 @@ class Attempt:
     """A picture that the guide might stand for.
 
     met: share of the guide's lines that its lines lie on. misfit: how far apart its lines and the guide's are, both
-    ways. handicap: by how much it must be better than the simpler ones. draw: makes it, at canvas size. led: the
-    segment on paths that lead through it, if there are any.
+    ways. handicap: by how much it must be better than the simpler ones. complete: whether the guide has about as
+    many lines as it. draw: makes it, at canvas size. led: the segment on paths that lead through it, if there are
+    any.
     """
 
     met: float
     misfit: float
     handicap: float
+    complete: bool
     draw: Callable[[], Premultiplied]
     led: Between | None = None
 
@@ -82,12 +88,14 @@ def follow_guide(whole: Between, time: float, guide: Gray, strength: float) -> B
         raise TooFarError
     attempts = _predicted(whole, time, lines, strength)
     if attempts[0].met > _MET and attempts[0].misfit < _MET_MISFIT:
-        return whole
+        touched = min(attempts, key=lambda attempt: attempt.misfit)
+        return touched.led or whole if touched.misfit < _WORTH_TOUCHING * attempts[0].misfit else whole
     if whole.method == "flow":
         attempts += _bent_keys(whole, time, lines, strength)
     if not whole.opaque or whole.method == "regions":
         attempts += _posed(whole, time, lines, strength)
-    plain, better = attempts[0], [one for one in attempts if one.misfit < _WORTH_IT * attempts[0].misfit]
+    worth = _WORTH_TOUCHING if whole.opaque else _WORTH_IT
+    plain, better = attempts[0], [one for one in attempts if one.misfit < worth * attempts[0].misfit]
     best = min([plain, *better], key=lambda attempt: attempt.misfit + attempt.handicap)
     if best.met < LEAST_MET:
         raise TooFarError
@@ -99,15 +107,27 @@ def follow_guide(whole: Between, time: float, guide: Gray, strength: float) -> B
 
 def _predicted(whole: Between, time: float, guide: LineSet, strength: float) -> list[Attempt]:
     """Return the unguided picture first, and the same bent onto the guide unless that would fold it."""
-    picture = whole.draw(time)
+    attempts = [_led_attempt(whole, time, guide, 0.0)]
+    bent = _touched_up(whole, time, guide, strength)
+    return attempts if bent is None else [*attempts, _led_attempt(bent, time, guide, _BENT)]
+
+
+def _led_attempt(between: Between, time: float, guide: LineSet, handicap: float) -> Attempt:
+    picture = between.draw(time)
+    shown = cv2.resize(picture, guide.strokes.shape[::-1], interpolation=cv2.INTER_AREA)
+    return _attempt(shown, guide, lambda: picture, handicap, led=between)
+
+
+def _touched_up(between: Between, time: float, guide: LineSet, strength: float) -> Between | None:
+    """Return the segment bent onto the guide; None when that would fold it."""
     shape = guide.strokes.shape
-    small = cv2.resize(picture, shape[::-1], interpolation=cv2.INTER_AREA)
-    attempts = [_attempt(small, guide, lambda: picture, 0.0, led=whole)]
-    field = bend(small, guide, _FAR * float(np.hypot(*shape)))
-    if field.any() and folded(field) <= MOST_FOLDED:
-        whole_field = enlarged(field * np.float32(strength), picture.shape[:2])
-        attempts.append(_attempt(resample(small, field), guide, partial(resample, picture, whole_field), _BENT))
-    return attempts
+    shown = cv2.resize(between.draw(time), shape[::-1], interpolation=cv2.INTER_AREA)
+    field = bend(shown, guide, _FAR * float(np.hypot(*shape)))
+    if not field.any() or folded(field) > MOST_FOLDED:
+        return None
+    away = cv2.distanceTransform((~guide.strokes).astype(np.uint8), cv2.DIST_L2, 5)
+    near = np.exp(-((away / _TOUCH_PIXELS) ** 2)) * np.float32(strength)
+    return between.touched_up(time, field * near[..., None])
 
 
 def _bent_keys(whole: Between, time: float, guide: LineSet, strength: float) -> list[Attempt]:
@@ -135,7 +155,7 @@ def _posed(whole: Between, time: float, guide: LineSet, strength: float) -> list
     )
     with LastingThreads() as pool:
         posed = pose_keys(whole, small, time, guide, pool)
-        led = led_through(whole, time, posed, strength)
+        led = led_through(whole, time, posed, guide, strength)
         in_parts = led_in_parts(whole, time, posed, strength)
         sides = list(pool.map(lambda side: bend_posed(posed, small, side, guide, opaque=whole.opaque), (0, 1)))
     softened = [side.softened(strength) for side in sides]
@@ -143,10 +163,11 @@ def _posed(whole: Between, time: float, guide: LineSet, strength: float) -> list
     parted = [_PARTED * side.pose.parted for side in posed]
     for between in [*led, in_parts]:
         if between is not None:
-            picture = between.draw(time)
-            shown = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-            handicap = _LED + (min(parted) if between is in_parts else 0)
-            attempts.append(_attempt(shown, guide, partial(between.draw, time), handicap, led=between))
+            handicap = _LED + (min(parted) / 2 if between is in_parts else 0)
+            attempts.append(_led_attempt(between, time, guide, handicap))
+            bent = _touched_up(between, time, guide, strength) if attempts[-1].complete else None
+            if bent is not None:
+                attempts.append(_led_attempt(bent, time, guide, handicap + _BENT))
     for side in (side for side in (0, 1) if posed[side].pose.understood):
         for graft in (False, True):
             shown = compose_posed(sides, small, side, opaque=whole.opaque, graft=graft)
@@ -171,4 +192,5 @@ def _attempt(
     as_it_is = [np.array(IDENTITY)]
     missed = float(drawn.misfits(guide.points, as_it_is)[0])
     extra = float(guide.misfits(drawn.points, as_it_is)[0])
-    return Attempt(share_near(guide.strokes, drawn.strokes), missed + _EXTRA * extra, handicap, draw, led)
+    met, complete = share_near(guide.strokes, drawn.strokes), len(guide.points) >= ROUGH_SHARE * len(drawn.points)
+    return Attempt(met, missed + _EXTRA * extra, handicap, complete, draw, led)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .affine import Affine, after, inverse, transform
+from .bending import Field, enlarged, resample
 from .colour import Premultiplied
 from .labelling import resized
 from .paths import Paths
@@ -94,7 +95,7 @@ class LayeredMotion:
     start key (time runs with the fraction).
     redrawn, behind: at working size, the features that are drawn anew, and what they may be filled with.
     backdrop: the number of the camera's motion. size: (height, width) of the frames; may be larger than working
-    size.
+    size. morph: bends what has arrived at the other key; on the way as much as of it has been gone.
     """
 
     layers: list[Layer]
@@ -105,6 +106,7 @@ class LayeredMotion:
     behind: Mask
     backdrop: int | None
     size: tuple[int, int]
+    morph: Field | None = None
 
     @property
     def working_size(self) -> tuple[int, int]:
@@ -150,10 +152,13 @@ class LayeredMotion:
             margin[here] |= written
             if self.backdrop is not None:
                 np.copyto(backdrop[here], placed.layer.number == self.backdrop, where=written)
-        return View(
+        view = View(
             picture, _closed(core | rim, margin), carried[..., 0] * np.float32(1 / 255), carried[..., 1] > 127,
             None if self.backdrop is None else backdrop,
         )  # fmt: skip
+        if self.morph is None:
+            return view
+        return _morphed(view, enlarged(self.morph, self.size)[band] * np.float32(fraction))
 
     def origins(self, fraction: float, offset: tuple[float, float] = NO_OFFSET) -> Origins:
         """Return where the pixels of the whole frame come from; see `Motion`."""
@@ -229,6 +234,13 @@ class LayeredMotion:
             layer.mask, lookup, (columns.stop - columns.start, rows.stop - rows.start),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         )  # fmt: skip
+
+
+def _morphed(view: View, field: Field) -> View:
+    """Return a view on clear ground bent by a field of its own size."""
+    masks = [mask.astype(np.uint8) * np.uint8(255) for mask in (view.seen, view.hidden)]
+    seen, hidden = (resample(mask, field) > 127 for mask in masks)
+    return View(resample(view.picture, field), seen, resample(view.confidence, field), hidden, None)
 
 
 def _closed(seen: Mask, margin: Mask) -> Mask:

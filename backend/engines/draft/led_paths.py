@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .affine import Affine, fit_sound, inverse, transform
+from .affine import IDENTITY, Affine, after, fit_sound, inverse, transform, translation
 from .between import Between
 from .layers import LayeredMotion
+from .line_sets import LineSet
+from .lines import drawn_lines, oriented_points
 from .paths import Paths
 from .posed_keys import PosedKey, layers_of, working_corner
 
@@ -21,6 +23,9 @@ _FEWEST_POINTS = 12
 #: A part whose regions the guide poses differently (so much of it by more pixels than this) has no one place there.
 _OFF_PIXELS = 6.0
 _MOST_OFF = 0.3
+#: Mask level from which a pixel surely belongs to a layer, and how badly a feature may fit where the guide has it.
+_SURELY = 200
+_MOST_MISFIT = 0.3
 
 
 @dataclass(frozen=True)
@@ -31,22 +36,22 @@ class _Place:
     misfit: float
 
 
-def led_through(whole: Between, time: float, posed: list[PosedKey], strength: float) -> list[Between]:
+def led_through(
+    whole: Between, time: float, posed: list[PosedKey], guide: LineSet, strength: float
+) -> list[Between]:
     """Return the segment with its parts led through either key's pose at `time`, and through the better of both.
 
     posed: both keys in the guide's pose. strength: 0..1, how far to go from the unguided place to the guide's.
+    Features that are drawn anew go to the nearest lines that they fit; once with them alone.
     """
     if whole.motions is None or not isinstance(whole.motions[0], LayeredMotion):
         return []
     paths = whole.motions[0].paths
     found = [_places(whole, side, posed[side], paths) for side in (0, 1)]
-    better = dict(found[0])
-    for number, place in found[1].items():
-        if number not in better or place.misfit < better[number].misfit:
-            better[number] = place
     unguided = paths.at(time)
+    features = _better(*(_feature_places(whole, side, unguided, posed[side], guide) for side in (0, 1)))
     led = []
-    for places in (*found, better):
+    for places in (*({**features, **one} for one in (*found, _better(*found))), features):
         if places:
             there = {
                 number: unguided[number] + strength * (place.affine - unguided[number])
@@ -54,6 +59,47 @@ def led_through(whole: Between, time: float, posed: list[PosedKey], strength: fl
             }
             led.append(whole.along(paths.through(time, there)))
     return led
+
+
+def _better(first: dict[int, _Place], second: dict[int, _Place]) -> dict[int, _Place]:
+    """Return for each part the place that misfits less."""
+    better = dict(first)
+    for number, place in second.items():
+        if number not in better or place.misfit < better[number].misfit:
+            better[number] = place
+    return better
+
+
+def _feature_places(
+    whole: Between, side: int, expected: dict[int, Affine], posed: PosedKey, guide: LineSet
+) -> dict[int, _Place]:
+    """Return where the guide draws the redrawn features of one key: at lines near where they are expected."""
+    assert whole.motions is not None
+    motion = whole.motions[side]
+    assert isinstance(motion, LayeredMotion)
+    corner = np.array(working_corner(whole, posed.key.shape[0]), float)
+    here, away = translation(-corner), translation(corner)
+    drawn = oriented_points(drawn_lines(posed.key))
+    places = {}
+    for layer in motion.layers:
+        part = motion.paths.parts[layer.number]
+        if not part.redrawn:
+            continue
+        x, y = (drawn[:, :2] - corner - [layer.left, layer.top]).astype(int).T
+        height, width = layer.mask.shape[:2]
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        inside[inside] = layer.mask[y[inside], x[inside], 0] > _SURELY
+        points = drawn[inside]
+        if len(points) < _FEWEST_POINTS:
+            continue
+        back = inverse(part.motion) if side == 1 else IDENTITY
+        start = after(away, after(after(expected[layer.number], back), here))
+        found = guide.fit(points, start)
+        misfit = float(guide.misfits(points, [found])[0])
+        if misfit <= _MOST_MISFIT:
+            there = after(here, after(found, away))
+            places[layer.number] = _Place(after(there, inverse(back)), misfit)
+    return places
 
 
 def _places(whole: Between, side: int, posed: PosedKey, paths: Paths) -> dict[int, _Place]:

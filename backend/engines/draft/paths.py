@@ -132,10 +132,10 @@ class Paths:
 
 
 def _partial(part: Part, time: float) -> Affine:
+    if part.stops:
+        return _between_stops(part, time)
     if part.redrawn:
         linear = np.eye(2) + time * (part.relative[:, :2] - np.eye(2))
-    elif part.stops:
-        return _between_stops(part, time)
     else:
         linear = power(part.relative, time, _stretch_pace(part.impact, time))
     if part.is_joint:

@@ -74,7 +74,7 @@ _STARTS = 4
 #: Regions whose common border is parted by less than this (0..1) move as one.
 _TOGETHER = 0.3
 #: A pose that parts more of the borders between regions than this is none.
-_MOST_PARTED = 0.5
+_MOST_PARTED = 0.95
 #: What each motion in use costs: a drawing moves in few pieces.
 _PIECE = 6.0
 

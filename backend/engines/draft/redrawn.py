@@ -35,6 +35,14 @@ _MOSTLY = 0.5
 _MOST_APART = 3.0
 #: On a head that turns they may lie this many times the radius of what they are drawn on apart.
 _ACROSS = 1.4
+#: On a face that turns: the same, the largest share of the drawing that a feature may have, how much of it lies on
+#: the face, and how far (pixels) lines that are features keep from the face's rim and from what else is large.
+_ACROSS_FACE = 1.9
+_SMALL_ON_FACE = 0.03
+_ON_FACE = 0.6
+_FROM_RIM = 5
+#: So much of the face around it goes with a feature, so that the other key's drawing of it does not show beside it.
+_HALO = 2
 #: Two features that move alike are likelier than one that stays and one that goes twice as far.
 _ORDERED = 1.5
 #: What lies this close to its place (pixels) at nearly the same size (log2) is no other drawing of it, but the
@@ -70,13 +78,18 @@ class Redrawn:
 
 def find_redrawn(
     motions: list[Affine], regions: tuple[Regions, Regions], labels: tuple[NDArray[Any], NDArray[Any]],
-    mismatch: tuple[Map, Map], backdrop: int | None,
+    mismatch: tuple[Map, Map], backdrop: int | None, *, turning: bool,
 ) -> list[Redrawn]:  # fmt: skip
     """Return the features of both keys that belong together.
 
     labels: the motion of each pixel, -1 for none. mismatch: of each pixel under that motion, 0..WORST_COST.
+    turning: the drawing is a head that turns, all of whose features slide over its face.
     """
-    found = [_features(r, label, cost, backdrop) for r, label, cost in zip(regions, labels, mismatch, strict=True)]
+    if turning:
+        found = [_features_of_face(of, label) for of, label in zip(regions, labels, strict=True)]
+    else:
+        seen = zip(regions, labels, mismatch, strict=True)
+        found = [_features(of, label, cost, backdrop) for of, label, cost in seen]
     if not (found[0] and found[1]):
         return []
     frames_a = [_frame(np.argwhere(mask)[:, ::-1]) for mask, _, _ in found[0]]
@@ -92,7 +105,8 @@ def find_redrawn(
             apart = float(np.linalg.norm(frames[i, j][0] - frames_a[i][0]))
             growth = np.abs(np.log2(frames[i, j][1] / frames_a[i][1]))
             size = float(max(frames_a[i][1].max(), frames[i, j][1].max()))
-            if apart <= max(_MOST_APART * size, _ACROSS * radius) and float(growth.min()) < 1:
+            across = _ACROSS_FACE if turning else _ACROSS
+            if apart <= max(_MOST_APART * size, across * radius) and float(growth.min()) < 1:
                 cost[i, j] = apart**_ORDERED + float(growth.max())
     worst = float(cost[np.isfinite(cost)].max(initial=1.0)) * 10
     pairs = [
@@ -167,6 +181,33 @@ def _features(regions: Regions, label: NDArray[Any], mismatch: Map, backdrop: in
         if host not in (backdrop, -1):
             found.append((own, host, region))
     return _joined(found)
+
+
+def _features_of_face(regions: Regions, label: NDArray[Any]) -> list[Found]:
+    """Return all that is drawn on the largest region of a key: small areas with outlines, and single lines."""
+    areas = np.bincount(regions.cores.ravel(), minlength=regions.count + 1)
+    areas[0] = 0
+    face = int(areas.argmax())
+    core = regions.cores == face
+    hull = np.zeros(core.shape, np.uint8)
+    cv2.fillConvexPoly(hull, cv2.convexHull(np.argwhere(core)[:, ::-1].astype(np.int32)), 1)
+    inside = np.bincount(regions.cores.ravel(), hull.ravel(), minlength=regions.count + 1)
+    small = (areas < _SMALL_ON_FACE * regions.live.sum()) & (inside > _ON_FACE * areas)
+    small[[0, face]] = False
+    in_small = small[regions.cores]
+    large = (regions.cores > 0) & ~in_small & ~core
+    outline = regions.live & (regions.cores == 0)
+    free = ~_near(hull == 0, _FROM_RIM) & ~_near(large, _FROM_RIM)
+    own = in_small | (outline & (free | _near(in_small, 2))) & ~_near(~regions.live, 1)
+    closed = cv2.morphologyEx(own.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    host = int(np.bincount(label[core] + 1).argmax()) - 1
+    found: list[Found] = []
+    for piece in range(1, count):
+        if stats[piece, cv2.CC_STAT_AREA] >= _LEAST_PIXELS:
+            drawn = (np.asarray(pieces) == piece) & own
+            found.append((drawn | (_near(drawn, _HALO) & core), host, face))
+    return found
 
 
 def _joined(found: list[Found]) -> list[Found]:

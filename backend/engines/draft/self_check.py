@@ -19,6 +19,9 @@ HALF_OF_FLOW = 0.5
 UNDERSTOOD = 0.2
 #: But not where parts slide apart along more than this share of their borders, as those of a turning head do.
 MOST_SLIP = 0.75
+#: It is a head that turns when, in one piece whose features are drawn anew, it disagrees no more than so much, and
+#: than so many times as much as in parts.
+TURNS, TURNS_AS_WELL = 0.3, 1.25
 #: In flat art at least this share of what is drawn, lines and all, differs from what is beside it by no more than
 #: so much (of 255).
 _FLAT_SHARE = 0.42

@@ -29,6 +29,8 @@ from .self_check import (
     MOST_DISAGREEMENT,
     MOST_DISAGREEMENT_IF_FLOW_FAILS,
     MOST_SLIP,
+    TURNS,
+    TURNS_AS_WELL,
     UNDERSTOOD,
     is_flat,
     opaque_disagreement,
@@ -36,6 +38,7 @@ from .self_check import (
 )
 from .sway import Sway
 from .swaying import find_swaying
+from .turning import morphing, moved_as_one
 from .view import LEAST_CONFIDENCE, Map, Mask
 
 #: The rim of the backdrop beside something that moves is a mixture of both; it counts as such above this cost.
@@ -48,11 +51,12 @@ _RIM_AROUND = 5
 
 def solve_regions(
     a: Premultiplied, b: Premultiplied, *, opaque: bool, still_backdrop: bool, canvas_shape: tuple[int, int],
-    size: tuple[int, int],
+    size: tuple[int, int], as_one: bool = False,
 ) -> tuple[tuple[LayeredMotion, LayeredMotion], float]:  # fmt: skip
     """Find how the flat regions of both keys move, and along what share of their borders parts slide apart.
 
-    a, b: the keys at working size. size: (height, width) of the views to make.
+    a, b: the keys at working size. size: (height, width) of the views to make. as_one: everything goes with the
+    largest part, and what that does not explain is drawn anew.
     """
     seen_a, seen_b = features(a), features(b)
     with LastingThreads() as pool:
@@ -84,7 +88,9 @@ def solve_regions(
         kept = simplified((first, second))
         for number, better in refined(sides, kept).items():
             motions[number], sides[1].motions[number] = better, inverse(better)
-        strips = find_swaying((found[0], found[1]), sides, (first, second), hypotheses.pairs)
+        if as_one:
+            kept = moved_as_one(sides, kept)
+        strips = [] if as_one else find_swaying((found[0], found[1]), sides, (first, second), hypotheses.pairs)
         swaying = [strip.add_to(sides, kept) for strip in strips]
         labels: list[Labels] = list(pool.map(label_pixels, sides, kept, (first.camera, second.camera)))
     for numbers_of, strip in zip(swaying, strips, strict=True):
@@ -95,12 +101,13 @@ def solve_regions(
         paths = strip.lead_riders(paths, numbers_of)
     sways = {numbers_of[0]: strip.sway for numbers_of, strip in zip(swaying, strips, strict=True)}
     rigid = np.where(np.isin(labels[0].motion, list(sways)), -1, labels[0].motion)
-    return cut_to_layers((a, b), sides, (labels[0], labels[1]), paths, sways, size), slipping(paths, rigid)
+    solved = cut_to_layers((a, b), sides, (labels[0], labels[1]), paths, sways, size, turning=as_one)
+    return morphing(solved, (a, b)) if as_one else solved, slipping(paths, rigid)
 
 
 def cut_to_layers(
     keys: tuple[Premultiplied, Premultiplied], sides: tuple[Side, Side], labels: tuple[Labels, Labels],
-    paths: Paths, sways: dict[int, Sway], size: tuple[int, int],
+    paths: Paths, sways: dict[int, Sway], size: tuple[int, int], *, turning: bool = False,
 ) -> tuple[LayeredMotion, LayeredMotion]:  # fmt: skip
     """Make the motion of both keys of what every pixel does: front order, features that are drawn anew, layers.
 
@@ -112,7 +119,7 @@ def cut_to_layers(
     where = labels[0].motion, labels[1].motion
     order = front_order(motions, where, (sides[0].own, sides[1].own), paths, backdrop)
     matches = [_own_match(side, label.motion) for side, label in zip(sides, labels, strict=True)]
-    if not opaque:
+    if not (opaque or turning):
         for regions, (cost, hidden) in zip(found, matches, strict=True):
             _decide_as_one(regions, cost, hidden)
     redrawn = find_redrawn(
@@ -121,6 +128,7 @@ def cut_to_layers(
         where,
         (matches[0][0], matches[1][0]),
         backdrop,
+        turning=turning,
     )
     numbers = range(len(motions), len(motions) + len(redrawn))
     order = with_features_in_front(order, redrawn, where, numbers)
@@ -236,6 +244,14 @@ def solve(
         return "regions", by_regions, ours
     by_flow = solve_flow(a, b, opaque)
     theirs = disagreement(a, b, by_flow)
+    if not opaque and slip > MOST_SLIP and is_flat(a) and is_flat(b):
+        turning, _ = solve_regions(
+            a, b, opaque=opaque, still_backdrop=still_backdrop, canvas_shape=canvas_shape, size=a.shape[:2],
+            as_one=True,
+        )  # fmt: skip
+        in_one = disagreement(a, b, turning)
+        if in_one <= min(TURNS, TURNS_AS_WELL * ours):
+            return "regions", turning, in_one
     if opaque:
         understood = ours <= MOST_DISAGREEMENT_IF_FLOW_FAILS and ours < HALF_OF_FLOW * theirs
     else:
