@@ -35,12 +35,12 @@ class ServedPage:
 
 
 @contextmanager
-def serve_page(**variables: str) -> Iterator[ServedPage]:
+def serve_page(host: str = "127.0.0.1", **variables: str) -> Iterator[ServedPage]:
     """Serve the page on a free port until the end of the block. variables: of its environment."""
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind((host, 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "backend", "web", "--port", str(port)]
+    command = [sys.executable, "-m", "backend", "web", "--host", host, "--port", str(port)]
     with tempfile.TemporaryDirectory() as place:
         process = subprocess.Popen(
             command,
@@ -56,7 +56,7 @@ def serve_page(**variables: str) -> Iterator[ServedPage]:
             said = process.stdout.readline()
             assert "The page is at" in said, said + process.stdout.read()
             (own,) = Path(place).glob("inbetween_page_*")
-            yield ServedPage(f"http://127.0.0.1:{port}", process, own)
+            yield ServedPage(f"http://{host}:{port}", process, own)
         finally:
             process.terminate()
             process.communicate(timeout=PATIENCE_SECONDS)

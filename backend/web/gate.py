@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -44,18 +44,17 @@ _OPEN = re.compile(
 #: What a person's presses become: they carry the key of the open page, and files by their paths.
 _QUESTIONS = re.compile(r"/gradio_api/(queue/join|run/predict)/?")
 _ANSWERS = f"{_API}queue/data"
-_LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Gate:
     """What stands between the network and Gradio.
 
-    public: files that everybody may use. local: whether only names of this computer are answered to, so that no
-    page of another site can reach this one under a name of its own.
+    public: files that everybody may use. names: the only names of this computer that are answered to, so that no
+    page of another site can reach this one under a name of its own; none: any name is.
     """
 
-    def __init__(self, app: ASGIApp, visitors: Visitors, public: Iterable[Path], local: bool) -> None:
-        self._app, self._visitors, self._local = app, visitors, local
+    def __init__(self, app: ASGIApp, visitors: Visitors, public: Iterable[Path], names: Collection[str]) -> None:
+        self._app, self._visitors, self._names = app, visitors, names
         self._public = {path.resolve() for path in public}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,7 +66,7 @@ class Gate:
         name = re.sub(r":\d+$", "", Headers(scope=scope).get("host", ""))
         path: str = scope["path"]
         visitor = self._visitor(scope)
-        if self._local and name not in _LOCAL_NAMES:
+        if self._names and name not in self._names:
             await _refuse(403, "This page answers on this computer only.")(scope, receive, send)
         elif _OPEN.fullmatch(path):
             await self._app(scope, receive, send if visitor else self._welcoming(send))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import signal
 import socket
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 #: Of an upload; what is larger is no key.
 _LARGEST_UPLOAD = "40mb"
-_LOCAL = ("127.0.0.1", "localhost", "::1")
+#: The names of this computer that no other one can be reached by.
+_LOCAL = ("127.0.0.1", "localhost", "[::1]")
 #: Where a free port is looked for.
 _PORTS = range(7860, 7960)
 #: Visitors who are still connected have so many seconds when the server ends.
@@ -42,7 +44,7 @@ def _serve(host: str, port: int | None, open_browser: bool, place: Path) -> None
     try:
         import uvicorn
 
-        app = _page(place, local=host in _LOCAL)
+        app = _page(place, _answered(host))
     except ImportError as error:
         raise UserError(
             "page-missing",
@@ -50,7 +52,7 @@ def _serve(host: str, port: int | None, open_browser: bool, place: Path) -> None
             "Install it in the drawing environment: pip install 'tooncrafter-blender[web]'",
         ) from error
     with _listening(host, port) as heard:
-        address = f"http://{'[' + host + ']' if ':' in host else host}:{heard.getsockname()[1]}"
+        address = f"http://{_in_address(host)}:{heard.getsockname()[1]}"
         config = uvicorn.Config(
             app, log_level="warning", ws="none", timeout_graceful_shutdown=_FAREWELL_SECONDS, lifespan="on"
         )
@@ -61,7 +63,20 @@ def _serve(host: str, port: int | None, open_browser: bool, place: Path) -> None
             uvicorn.Server(config).run(sockets=[heard])
 
 
-def _page(place: Path, local: bool) -> ASGIApp:
+def _in_address(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _answered(host: str) -> tuple[str, ...]:
+    """Return the names under which a page of this computer alone is answered; none for a page for others."""
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost"
+    return tuple({*_LOCAL, _in_address(host)}) if local else ()
+
+
+def _page(place: Path, names: tuple[str, ...]) -> ASGIApp:
     """Return the page behind its gate. Not by Gradio's own launch, which calls itself first, through any proxy."""
     import gradio as gr
     from fastapi import FastAPI
@@ -87,7 +102,7 @@ def _page(place: Path, local: bool) -> ASGIApp:
         css_paths=LOOKS / "page.css",
         js=(LOOKS / "page.js").read_text("utf-8"),
     )
-    return Gate(app, visitors, {path for _, *pair in examples for path in pair}, local)
+    return Gate(app, visitors, {path for _, *pair in examples for path in pair}, names)
 
 
 def _listening(host: str, port: int | None) -> socket.socket:

@@ -238,6 +238,13 @@ def test_a_page_of_another_site_cannot_come_in_under_a_name_of_its_own(page: Ser
     assert httpx.get(page.address, headers={"host": "evil.example"}).status_code == 403
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="this computer has one local address")
+def test_at_another_address_of_this_computer_it_answers_to_names_of_this_computer_alone() -> None:
+    with serve_page(host="127.0.0.2") as page:
+        assert httpx.get(page.address).status_code == 200
+        assert httpx.get(page.address, headers={"host": "evil.example"}).status_code == 403
+
+
 def test_what_a_person_leaves_behind_is_removed_when_they_leave(
     page: ServedPage, keys: tuple[Path, Path], tmp_path: Path
 ) -> None:
