@@ -27,6 +27,8 @@ from .view import Mask
 
 #: A region that some rigid motion explains better than this (mean mismatch) does not sway.
 _UNEXPLAINED = 0.3
+#: One that matches worse than this may be part of a strip whose other regions do.
+_BENT = 0.15
 #: Swaying explains a strip this well in both keys, and is off by no more than this share of what the best rigid
 #: motion is.
 _EXPLAINED = 0.25
@@ -175,24 +177,27 @@ def _on_strip(own: set[int], pairs: list[Pair], contacts: list[Contact]) -> Iter
 def _unexplained(
     regions: tuple[Regions, Regions], choices: tuple[Choice, Choice], pairs: list[Pair], contacts: list[Contact]
 ) -> Iterator[list[Pair]]:
-    """Yield groups of touching regions that no rigid motion explains."""
+    """Yield groups of regions that no rigid motion explains, and that touch or have something bent between them."""
     areas = [np.bincount(r.cores.ravel(), minlength=r.count + 1)[1:] for r in regions]
     least = _LEAST_SHARE * min(int((r.labels > 0).sum()) for r in regions)
-    waiting = {
-        i: (i, j)
+    misfits = {
+        i: min(choices[0].misfit[i], choices[1].misfit[j])
         for i, j in pairs
-        if min(areas[0][i], areas[1][j]) > least and min(choices[0].misfit[i], choices[1].misfit[j]) > _UNEXPLAINED
+        if min(areas[0][i], areas[1][j]) > least
     }
+    bent = {i for i, misfit in misfits.items() if misfit > _BENT}
+    waiting = {i: (i, j) for i, j in pairs if misfits.get(i, 0.0) > _UNEXPLAINED}
     while waiting:
-        group, grown = [], [next(iter(waiting))]
+        group: list[Pair] = []
+        grown, seen = [next(iter(waiting))], set[int]()
         while grown:
             region = grown.pop()
-            if region not in waiting:
+            if region in seen or region not in bent:
                 continue
-            group.append(waiting.pop(region))
-            for contact in contacts:
-                if region in (contact.first, contact.second):
-                    grown.append(contact.first + contact.second - region)
+            seen.add(region)
+            if region in waiting:
+                group.append(waiting.pop(region))
+            grown += [c.first + c.second - region for c in contacts if region in (c.first, c.second)]
         yield group
 
 
