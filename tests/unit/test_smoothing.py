@@ -65,6 +65,13 @@ def test_a_camera_that_moves_on_every_frame_is_found_and_is_no_new_drawing() -> 
     assert shift_of(shot.camera[-1], SIZE[::-1]) == pytest.approx(22.0, abs=0.5)
 
 
+def test_a_camera_that_creeps_while_every_frame_is_a_new_drawing_is_found() -> None:
+    faint = (world(1) * 0.7 + 90).astype(np.uint8)
+    (shot,) = read_sheet([frame(faint, 5 * number, 0.25 * number, number + 1) for number in range(13)])
+    assert exposures(shot) == [1] * 13
+    assert shift_of(shot.camera[-1], SIZE[::-1]) == pytest.approx(3.0, abs=0.5)
+
+
 def test_a_drawing_that_moves_before_a_plain_backdrop_is_no_camera_move() -> None:
     plain = np.full((240, 340, 3), 230, np.uint8)
     grays = [cv2.cvtColor(frame(plain, x), cv2.COLOR_RGB2GRAY) for x in (0, 5)]
