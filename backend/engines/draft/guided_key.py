@@ -33,8 +33,8 @@ LEAST_MET = 0.7
 _MET, _MET_MISFIT = 0.98, 0.08
 #: What is not closer to the guide than this share of the unguided picture's misfit is not worth leaving that.
 _WORTH_IT = 0.9
-#: Where that meets the guide anyway, or a backdrop would be bent as well, it must gain more.
-_WORTH_TOUCHING = 0.6
+#: Where that meets the guide anyway, and before a backdrop, more of which is uncovered, it must gain more.
+_WORTH_TOUCHING, _WORTH_UNCOVERING = 0.6, 0.5
 _FEWEST_POINTS = 20
 #: How far (share of the diagonal) the unguided picture's lines may be from the guide's to be bent onto them.
 _FAR = 0.09
@@ -94,7 +94,7 @@ def follow_guide(whole: Between, time: float, guide: Gray, strength: float) -> B
         attempts += _bent_keys(whole, time, lines, strength)
     if not whole.opaque or whole.method == "regions":
         attempts += _posed(whole, time, lines, strength)
-    worth = _WORTH_TOUCHING if whole.opaque else _WORTH_IT
+    worth = _WORTH_UNCOVERING if whole.opaque else _WORTH_IT
     plain, better = attempts[0], [one for one in attempts if one.misfit < worth * attempts[0].misfit]
     best = min([plain, *better], key=lambda attempt: attempt.misfit + attempt.handicap)
     if best.met < LEAST_MET:
@@ -108,6 +108,8 @@ def follow_guide(whole: Between, time: float, guide: Gray, strength: float) -> B
 def _predicted(whole: Between, time: float, guide: LineSet, strength: float) -> list[Attempt]:
     """Return the unguided picture first, and the same bent onto the guide unless that would fold it."""
     attempts = [_led_attempt(whole, time, guide, 0.0)]
+    if whole.opaque and whole.method == "regions":  # its backdrop is where it belongs, and would be bent as well
+        return attempts
     bent = _touched_up(whole, time, guide, strength)
     return attempts if bent is None else [*attempts, _led_attempt(bent, time, guide, _BENT)]
 
@@ -165,7 +167,9 @@ def _posed(whole: Between, time: float, guide: LineSet, strength: float) -> list
         if between is not None:
             handicap = _LED + (min(parted) / 2 if between is in_parts else 0)
             attempts.append(_led_attempt(between, time, guide, handicap))
-            bent = _touched_up(between, time, guide, strength) if attempts[-1].complete else None
+            bent = (
+                _touched_up(between, time, guide, strength) if attempts[-1].complete and not whole.opaque else None
+            )
             if bent is not None:
                 attempts.append(_led_attempt(bent, time, guide, handicap + _BENT))
     for side in (side for side in (0, 1) if posed[side].pose.understood):
