@@ -23,6 +23,8 @@ _FEWEST_POINTS = 12
 #: A part whose regions the guide poses differently (so much of it by more pixels than this) has no one place there.
 _OFF_PIXELS = 6.0
 _MOST_OFF = 0.3
+#: How far (pixels, and share of the way to its parent's centre) a part may be led from where its parent carries it.
+_ASTRAY_PIXELS, _ASTRAY = 8.0, 0.5
 #: Mask level from which a pixel surely belongs to a layer, and how badly a feature may fit where the guide has it.
 _SURELY = 200
 _MOST_MISFIT = 0.3
@@ -52,6 +54,7 @@ def led_through(
     features = _better(*(_feature_places(whole, side, unguided, posed[side], guide) for side in (0, 1)))
     led = []
     for places in (*({**features, **one} for one in (*found, _better(*found))), features):
+        places = _held(paths, time, places)
         if places:
             there = {
                 number: unguided[number] + strength * (place.affine - unguided[number])
@@ -68,6 +71,23 @@ def _better(first: dict[int, _Place], second: dict[int, _Place]) -> dict[int, _P
         if number not in better or place.misfit < better[number].misfit:
             better[number] = place
     return better
+
+
+def _held(paths: Paths, time: float, places: dict[int, _Place]) -> dict[int, _Place]:
+    """Return the places without those that would tear a part off the one it hangs on: it goes with that."""
+    held: dict[int, _Place] = {}
+    for number in sorted(paths.parts, key=paths.depth):
+        part, place = paths.parts[number], places.get(number)
+        if place is None:
+            continue
+        if part.parent is not None and not part.redrawn:
+            carried = paths.through(time, {k: one.affine for k, one in held.items()}).at(time)[number]
+            reach = float(np.linalg.norm(part.centre - paths.parts[part.parent].centre))
+            away = transform(place.affine, part.centre[None]) - transform(carried, part.centre[None])
+            if float(np.linalg.norm(away)) > _ASTRAY_PIXELS + _ASTRAY * reach:
+                continue
+        held[number] = place
+    return held
 
 
 def _feature_places(

@@ -26,6 +26,7 @@ from .affine import (
     power,
     stretch,
     transform,
+    translation,
 )
 
 #: A turn (radians) of less than this is no evidence of a joint.
@@ -85,41 +86,44 @@ class Paths:
     parts: dict[int, Part]
 
     def at(self, time: float) -> dict[int, Affine]:
-        """Return for each part the map from the start key to the frame at `time`."""
-        placed: dict[int, Affine] = {}
+        """Return for each part the map from the start key to the frame at `time`.
 
-        def place(number: int) -> Affine:
-            if number not in placed:
+        A limb, and what hangs on it, goes with the body at its joint, but a body that lands stretches alone.
+        """
+        placed: dict[tuple[int, bool], Affine] = {}
+
+        def place(number: int, stretching: bool) -> Affine:
+            if (number, stretching) not in placed:
                 part = self.parts[number]
-                own = _partial(part, time)
-                placed[number] = own if part.parent is None else after(place(part.parent), own)
-            return placed[number]
+                own = _partial(part, time, stretching=stretching)
+                if part.parent is not None:
+                    own = after(place(part.parent, stretching), own)
+                if stretching and part.is_joint and not part.stops:
+                    alone = place(number, False)
+                    own = after(translation(transform(own, part.centre) - transform(alone, part.centre)), alone)
+                placed[number, stretching] = own
+            return placed[number, stretching]
 
-        for number in self.parts:
-            place(number)
-        return placed
+        return {number: place(number, True) for number in self.parts}
 
     def through(self, time: float, places: dict[int, Affine]) -> Paths:
         """Return the paths on which some parts are at given places (from the start key) at `time`.
 
         The others go there with what they hang on.
         """
-        led, placed = dict(self.parts), {}
+        led = Paths(dict(self.parts))
+        for number in sorted(places, key=self.depth):
+            part = led.parts[number]
+            carried = IDENTITY if part.parent is None else led.at(time)[part.parent]
+            stops = [stop for stop in part.stops if stop.time != time]
+            stops.append(Stop(time, after(inverse(carried), places[number])))
+            led.parts[number] = replace(part, stops=tuple(sorted(stops, key=lambda stop: stop.time)))
+        return led
 
-        def place(number: int) -> Affine:
-            if number not in placed:
-                part = self.parts[number]
-                carried = IDENTITY if part.parent is None else place(part.parent)
-                placed[number] = places.get(number, after(carried, _partial(part, time)))
-                if number in places:
-                    stops = [stop for stop in part.stops if stop.time != time]
-                    stops.append(Stop(time, after(inverse(carried), places[number])))
-                    led[number] = replace(part, stops=tuple(sorted(stops, key=lambda stop: stop.time)))
-            return placed[number]
-
-        for number in self.parts:
-            place(number)
-        return Paths(led)
+    def depth(self, number: int) -> int:
+        """Return how many parts this one hangs on, one after another."""
+        parent = self.parts[number].parent
+        return 0 if parent is None else 1 + self.depth(parent)
 
     def with_features(self, features: dict[int, Part]) -> Paths:
         """Return the paths with further parts that hang on those there are."""
@@ -131,13 +135,13 @@ class Paths:
         return number if parent is None else self.root(parent)
 
 
-def _partial(part: Part, time: float) -> Affine:
+def _partial(part: Part, time: float, *, stretching: bool) -> Affine:
     if part.stops:
         return _between_stops(part, time)
     if part.redrawn:
         linear = np.eye(2) + time * (part.relative[:, :2] - np.eye(2))
     else:
-        linear = power(part.relative, time, _stretch_pace(part.impact, time))
+        linear = power(part.relative, time, _stretch_pace(part.impact if stretching else 0, time))
     if part.is_joint:
         return about(linear, part.centre, part.centre)
     end = transform(part.relative, part.centre)
