@@ -58,11 +58,13 @@ def find_contacts(labels: NDArray[Any]) -> list[Contact]:
     points = np.concatenate(found)
     if not len(points):
         return []
+    pairs = points[:, :2].astype(np.int64)
+    code = pairs[:, 0] * (int(pairs.max()) + 1) + pairs[:, 1]
+    order = np.argsort(code, kind="stable")
+    starts = np.flatnonzero(np.diff(code[order], prepend=-1))
     contacts = []
-    pairs, which = np.unique(points[:, :2].astype(int), axis=0, return_inverse=True)
-    which = which.ravel()
-    for index, (i, j) in enumerate(pairs):
-        border = points[which == index, 2:]
+    for start, border in zip(starts, np.split(points[order, 2:], starts[1:]), strict=True):
+        i, j = pairs[order[start]]
         length = len(border) / _REACH
         if length >= _SHORTEST:
             along = border[np.argsort(border @ _long_axis(border), kind="stable")]
