@@ -33,6 +33,8 @@ OUTLINE_REACH = 4
 _LOOSE_COST = 12.0
 _FOLLOWED_COST = 24.0
 _LINE_STEPS = 8
+#: What differs less than this (Lab) from the other key's backdrop all around is backdrop, an edge near it or not.
+_LEAST_CHANGE = 4.0
 #: Mean mismatch (share of the worst) of a place whose match falls outside the picture.
 _OUTSIDE = 0.6
 _CAMERA_OUTSIDE = 0.35
@@ -543,8 +545,12 @@ def _settle_outlines(side: Side, motion: NDArray[Any], used: NDArray[Any], camer
     _take_better(side, outline, used, settled, best, motion)
     if side.opaque:
         movers = used[used != camera]
+        height, width = motion.shape
+        behind = side.other_at(camera, np.s_[0:height, 0:width])
+        changes = np.abs(side.own[..., :3] - behind[..., :3]).max(axis=-1) > _LEAST_CHANGE
+        changed = cv2.dilate(changes.astype(np.uint8), np.ones((2 * OUTLINE_REACH + 1,) * 2, np.uint8)) > 0
         for _ in range(_LINE_STEPS):  # a line that sticks out into the backdrop is followed to its end
-            loose = outline & (settled == camera) & (best > _LOOSE_COST)
+            loose = outline & changed & (settled == camera) & (best > _LOOSE_COST)
             if not _take_better(side, loose, movers, settled, best, settled.copy(), _FOLLOWED_COST):
                 break
     return settled
