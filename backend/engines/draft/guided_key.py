@@ -41,8 +41,8 @@ _FAR = 0.09
 #: Bending a segment onto a guide ends about so many pixels beside its lines: of the rest it says nothing.
 _TOUCH_PIXELS = 30.0
 #: What attempts of each kind must be better by (share of the reach) than the simpler ones to be preferred.
-_BENT, _POSED, _GRAFTED = 0.004, 0.01, 0.016
-#: What a pose costs that parts all regions from one another; what leads these themselves pays for both.
+_BENT, _POSED, _GRAFTED = 0.004, 0.02, 0.026
+#: What a pose costs that parts all regions from one another; half as much when these are led themselves.
 _PARTED = 0.1
 #: What leads the parts themselves through the guide is preferred: it needs no picture in between.
 _LED = -0.04
@@ -165,7 +165,7 @@ def _posed(whole: Between, time: float, guide: LineSet, strength: float) -> list
     parted = [_PARTED * side.pose.parted for side in posed]
     for between in [*led, in_parts]:
         if between is not None:
-            handicap = _LED + (sum(parted) if between is in_parts else 0)
+            handicap = _LED + (min(parted) / 2 if between is in_parts else 0)
             attempts.append(_led_attempt(between, time, guide, handicap))
             bent = (
                 _touched_up(between, time, guide, strength) if attempts[-1].complete and not whole.opaque else None
