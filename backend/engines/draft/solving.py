@@ -38,7 +38,7 @@ from .self_check import (
 )
 from .sway import Sway
 from .swaying import find_swaying
-from .turning import morphing, moved_as_one
+from .turning import keeps_silhouette, morphing, moved_as_one
 from .view import LEAST_CONFIDENCE, Map, Mask
 
 #: The rim of the backdrop beside something that moves is a mixture of both; it counts as such above this cost.
@@ -244,7 +244,7 @@ def solve(
         return "regions", by_regions, ours
     by_flow = solve_flow(a, b, opaque)
     theirs = disagreement(a, b, by_flow)
-    if not opaque and slip > MOST_SLIP and is_flat(a) and is_flat(b):
+    if not opaque and slip > MOST_SLIP and is_flat(a) and is_flat(b) and keeps_silhouette(by_regions, (a, b)):
         turning, _ = solve_regions(
             a, b, opaque=opaque, still_backdrop=still_backdrop, canvas_shape=canvas_shape, size=a.shape[:2],
             as_one=True,

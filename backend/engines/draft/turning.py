@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,8 +18,28 @@ from .lines import drawn_lines
 
 #: How far (share of the diagonal) a line may be from its partner in the other key.
 _REACH = 0.05
+#: Mask level from which a pixel surely belongs to a layer, alpha from which it is drawn, and the share of two
+#: silhouettes together that both must cover to be one.
+_SURELY, _DRAWN = 200, 127
+_SAME_SILHOUETTE = 0.8
 #: Both keys are different views: their outlines are brought together no closer than over these widths (pixels).
 _WIDTHS = 9.0, 6.0
+
+
+def keeps_silhouette(
+    motions: tuple[LayeredMotion, LayeredMotion], keys: tuple[Premultiplied, Premultiplied]
+) -> bool:
+    """Tell whether a drawing is in the end where the motion of most of it takes its silhouette, as a head is.
+
+    Who walks is not: limbs leave the silhouette. keys: at working size.
+    """
+    if not motions[0].layers:
+        return False
+    largest = max(motions[0].layers, key=lambda layer: int((layer.mask[..., 0] > _SURELY).sum()))
+    start, end = (np.ascontiguousarray(key[..., 3]) for key in keys)
+    moved = cv2.warpAffine(start, motions[0].paths.parts[largest.number].motion, (end.shape[1], end.shape[0]))
+    either, both = (moved > _DRAWN) | (end > _DRAWN), (moved > _DRAWN) & (end > _DRAWN)
+    return bool(both.sum() >= _SAME_SILHOUETTE * either.sum())
 
 
 def moved_as_one(
