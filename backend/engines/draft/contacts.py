@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from .affine import Points
-from .regions import Regions, Shapes
-from .view import Mask
+from .regions import Regions, Shapes, hull
 
 #: Regions with a line between them touch when they are this many pixels apart.
 _REACH = 3
@@ -100,7 +98,7 @@ def _hosts(contacts: list[Contact], regions: Regions, shapes: Shapes) -> NDArray
     areas = np.bincount(regions.cores.ravel(), minlength=regions.count + 1)[1:]
     for outer in np.argsort(areas, kind="stable"):
         beside = [c.other(outer) for c in contacts if outer in (c.first, c.second)]
-        inside = np.bincount(regions.cores[_hull(regions.cores == outer + 1)], minlength=regions.count + 1)[1:]
+        inside = np.bincount(regions.cores[hull(regions.cores == outer + 1)], minlength=regions.count + 1)[1:]
         for region in beside:
             share = areas[region] / max(areas[outer], 1)
             length = float(np.sqrt(shapes.long[region] / shapes.short[region]))
@@ -114,14 +112,6 @@ def _hosts(contacts: list[Contact], regions: Regions, shapes: Shapes) -> NDArray
             if host[region] not in (-1, other) and host[other] not in (region, host[region]):
                 features[region] = -1
     return features
-
-
-def _hull(mask: Mask) -> Mask:
-    """Return the convex hull of a mask."""
-    filled = np.zeros(mask.shape, np.uint8)
-    if mask.any():
-        cv2.fillConvexPoly(filled, cv2.convexHull(np.argwhere(mask)[:, ::-1].astype(np.int32)), 1)
-    return filled > 0
 
 
 def _long_axis(points: Points) -> NDArray[Any]:
@@ -180,7 +170,7 @@ def find_joints(labels: NDArray[Any]) -> list[Joint]:
     for region in reached:
         for contact in contacts:
             if region in (contact.first, contact.second):
-                other = contact.first + contact.second - region
+                other = contact.other(region)
                 if other not in steps:
                     steps[other] = steps[region] + 1
                     reached.append(other)

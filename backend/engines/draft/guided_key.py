@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
 import cv2
 import numpy as np
@@ -172,8 +173,8 @@ def _posed(whole: Between, time: float, guide: LineSet, strength: float) -> list
             )
             if bent is not None:
                 attempts.append(_led_attempt(bent, time, guide, handicap + _BENT))
-    for side in (side for side in (0, 1) if posed[side].pose.understood):
-        for graft in (False, True):
+    for side, graft in product((0, 1), (False, True)):
+        if posed[side].pose.understood:
             shown = compose_posed(sides, small, side, opaque=whole.opaque, graft=graft)
             draw = partial(compose_posed, softened, keys, side, opaque=whole.opaque, graft=graft)
             if not whole.opaque:

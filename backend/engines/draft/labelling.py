@@ -21,7 +21,7 @@ from .contacts import Attachment, Joint
 from .features import NOWHERE, WORST_COST, Features, match_cost
 from .regions import Regions
 from .sway import Bend
-from .view import Map
+from .view import Map, box_around
 
 SMOOTHNESS = 0.75
 APART_PIXELS = 8.0
@@ -572,12 +572,7 @@ def _take_better(
         near = (cv2.dilate(own.astype(np.uint8), kernel) > 0) & pixels
         if not near.any():
             continue
-        rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
-        height, width = near.shape
-        box = np.s_[
-            int(max(rows[0] - 3, 0)) : int(min(rows[-1] + 4, height)),
-            int(max(columns[0] - 3, 0)) : int(min(columns[-1] + 4, width)),
-        ]
+        box = box_around(near, 3)
         here = near[box]
         cost = match_cost(side.own[box], side.other_at(int(index), box), 5)
         cost = np.where(here, cost - 2.0 * own[box], np.inf)

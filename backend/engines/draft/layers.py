@@ -41,6 +41,11 @@ class Layer:
     mask: NDArray[Any]
     from_plate: bool
 
+    @property
+    def core(self) -> Mask:
+        """What surely belongs to the part."""
+        return np.asarray(self.mask[..., 0] > _IS_CORE)
+
 
 def cut_layer(
     number: int, own: Mask, soft: Mask, confidence: Map, hidden: Mask, *, from_plate: bool

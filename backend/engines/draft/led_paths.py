@@ -25,8 +25,7 @@ _OFF_PIXELS = 6.0
 _MOST_OFF = 0.3
 #: How far (pixels, and share of the way to its parent's centre) a part may be led from where its parent carries it.
 _ASTRAY_PIXELS, _ASTRAY = 8.0, 0.5
-#: Mask level from which a pixel surely belongs to a layer, and how badly a feature may fit where the guide has it.
-_SURELY = 200
+#: How badly a feature may fit where the guide has it.
 _MOST_MISFIT = 0.3
 
 
@@ -52,10 +51,12 @@ def led_through(
     found = [_places(whole, side, posed[side], paths) for side in (0, 1)]
     unguided = paths.at(time)
     features = _better(*(_feature_places(whole, side, unguided, posed[side], guide) for side in (0, 1)))
-    led = []
+    led, known = [], set()
     for places in (*({**features, **one} for one in (*found, _better(*found))), features):
         places = _held(paths, time, places)
-        if places:
+        these = frozenset((number, id(place)) for number, place in places.items())
+        if places and these not in known:  # where one pose says nothing, the better of both is the other
+            known.add(these)
             there = {
                 number: unguided[number] + strength * (place.affine - unguided[number])
                 for number, place in places.items()
@@ -108,7 +109,7 @@ def _feature_places(
         x, y = (drawn[:, :2] - corner - [layer.left, layer.top]).astype(int).T
         height, width = layer.mask.shape[:2]
         inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        inside[inside] = layer.mask[y[inside], x[inside], 0] > _SURELY
+        inside[inside] = layer.core[y[inside], x[inside]]
         points = drawn[inside]
         if len(points) < _FEWEST_POINTS:
             continue

@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 
 from .affine import Affine, about, after, inverse, transform
 from .features import WORST_COST
-from .regions import Regions
+from .regions import Regions, hull
 from .view import Map, Mask
 
 #: A place does not match when its mismatch is more than this share of the worst.
@@ -189,15 +189,14 @@ def _features_of_face(regions: Regions, label: NDArray[Any]) -> list[Found]:
     areas[0] = 0
     face = int(areas.argmax())
     core = regions.cores == face
-    hull = np.zeros(core.shape, np.uint8)
-    cv2.fillConvexPoly(hull, cv2.convexHull(np.argwhere(core)[:, ::-1].astype(np.int32)), 1)
-    inside = np.bincount(regions.cores.ravel(), hull.ravel(), minlength=regions.count + 1)
+    around = hull(core)
+    inside = np.bincount(regions.cores.ravel(), around.ravel(), minlength=regions.count + 1)
     small = (areas < _SMALL_ON_FACE * regions.live.sum()) & (inside > _ON_FACE * areas)
     small[[0, face]] = False
     in_small = small[regions.cores]
     large = (regions.cores > 0) & ~in_small & ~core
     outline = regions.live & (regions.cores == 0)
-    free = ~_near(hull == 0, _FROM_RIM) & ~_near(large, _FROM_RIM)
+    free = ~_near(~around, _FROM_RIM) & ~_near(large, _FROM_RIM)
     own = in_small | (outline & (free | _near(in_small, 2))) & ~_near(~regions.live, 1)
     closed = cv2.morphologyEx(own.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)

@@ -196,6 +196,14 @@ def _add_stray_lines(cores: NDArray[Any], colours: list[NDArray[Any]], live: Mas
             cores[(pieces == piece) & far] = len(colours)
 
 
+def hull(mask: Mask) -> Mask:
+    """Return the convex hull of a mask."""
+    filled = np.zeros(mask.shape, np.uint8)
+    if mask.any():
+        cv2.fillConvexPoly(filled, cv2.convexHull(np.argwhere(mask)[:, ::-1].astype(np.int32)), 1)
+    return filled > 0
+
+
 @dataclass(frozen=True)
 class Shapes:
     """First and second moments of regions; every array has one row a region.

@@ -39,7 +39,7 @@ from .self_check import (
 from .sway import Sway
 from .swaying import find_swaying
 from .turning import keeps_silhouette, morphing, moved_as_one
-from .view import LEAST_CONFIDENCE, Map, Mask
+from .view import LEAST_CONFIDENCE, Map, Mask, box_around
 
 #: The rim of the backdrop beside something that moves is a mixture of both; it counts as such above this cost.
 _RIM_COST = 6.0
@@ -186,12 +186,7 @@ def _own_match(side: Side, motion: NDArray[Any]) -> tuple[Map, Mask]:
         if index < 0:
             continue
         own = motion == index
-        rows, columns = np.flatnonzero(own.any(axis=1)), np.flatnonzero(own.any(axis=0))
-        height, width = motion.shape
-        box = np.s_[
-            int(max(rows[0] - 2, 0)) : int(min(rows[-1] + 3, height)),
-            int(max(columns[0] - 2, 0)) : int(min(columns[-1] + 3, width)),
-        ]
+        box = box_around(own, 2)
         inside = own[box]
         found = match_cost(side.own[box], side.other_at(int(index), box), 3)
         cost[box][inside] = found[inside]

@@ -197,7 +197,7 @@ def _unexplained(
             seen.add(region)
             if region in waiting:
                 group.append(waiting.pop(region))
-            grown += [c.first + c.second - region for c in contacts if region in (c.first, c.second)]
+            grown += [c.other(region) for c in contacts if region in (c.first, c.second)]
         yield group
 
 

@@ -18,9 +18,8 @@ from .lines import drawn_lines
 
 #: How far (share of the diagonal) a line may be from its partner in the other key.
 _REACH = 0.05
-#: Mask level from which a pixel surely belongs to a layer, alpha from which it is drawn, and the share of two
-#: silhouettes together that both must cover to be one.
-_SURELY, _DRAWN = 200, 127
+#: Alpha from which a pixel is drawn, and the share of two silhouettes together that both must cover to be one.
+_DRAWN = 127
 _SAME_SILHOUETTE = 0.8
 #: Both keys are different views: their outlines are brought together no closer than over these widths (pixels).
 _WIDTHS = 9.0, 6.0
@@ -35,7 +34,7 @@ def keeps_silhouette(
     """
     if not motions[0].layers:
         return False
-    largest = max(motions[0].layers, key=lambda layer: int((layer.mask[..., 0] > _SURELY).sum()))
+    largest = max(motions[0].layers, key=lambda layer: int(layer.core.sum()))
     start, end = (np.ascontiguousarray(key[..., 3]) for key in keys)
     moved = cv2.warpAffine(start, motions[0].paths.parts[largest.number].motion, (end.shape[1], end.shape[0]))
     either, both = (moved > _DRAWN) | (end > _DRAWN), (moved > _DRAWN) & (end > _DRAWN)

@@ -162,6 +162,16 @@ def pixel_grid(height: int, width: int) -> tuple[Map, Map]:
     return x, y
 
 
+def box_around(mask: Mask, margin: int) -> tuple[slice, slice]:
+    """Return the rows and columns around what a mask holds, at most `margin` pixels more; it holds something."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    height, width = mask.shape
+    return (
+        slice(max(int(rows[0]) - margin, 0), min(int(rows[-1]) + margin + 1, height)),
+        slice(max(int(columns[0]) - margin, 0), min(int(columns[-1]) + margin + 1, width)),
+    )
+
+
 def nearest_true(mask: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
     """Return for every pixel the (row, column) of a True pixel closest to it; None when there is no True pixel."""
     if not mask.any():
