@@ -98,6 +98,10 @@ class Side:
             self.bends[len(self.motions)] = bend
         self.motions.append(motion)
 
+    def with_own_motions(self) -> Side:
+        """Return the same, to which motions can be added without this side making them, too."""
+        return replace(self, motions=[*self.motions], bends={**self.bends})
+
     def other_at(self, number: int, box: tuple[slice, slice]) -> Features:
         """Return the other key as it would lie over a box of this one if all of that made one of the motions."""
         return brought_back(self.other, self.motions[number], box, opaque=self.opaque, bend=self.bends.get(number))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -13,10 +15,10 @@ from .affine import inverse
 from .colour import Gray, Premultiplied
 from .contacts import find_joints
 from .features import WORST_COST, Features, features, match_cost
-from .flow import FlowMotion, dense_flow
+from .flow import Flow, FlowMotion, dense_flow
 from .front_order import front_order, with_features_in_front
 from .hypotheses import find_hypotheses
-from .labelling import Labels, Side, choose_motions, label_pixels, simplified
+from .labelling import Choice, Labels, Side, choose_motions, label_pixels, simplified
 from .layers import LayeredMotion, cut_layer
 from .limbs import Turns
 from .paths import Part, Paths, plan_paths, slipping
@@ -49,19 +51,95 @@ _LOST = 0.45
 _RIM_AROUND = 5
 
 
-def solve_regions(
-    a: Premultiplied, b: Premultiplied, *, opaque: bool, still_backdrop: bool, canvas_shape: tuple[int, int],
-    size: tuple[int, int], as_one: bool = False,
-) -> tuple[tuple[LayeredMotion, LayeredMotion], float]:  # fmt: skip
-    """Find how the flat regions of both keys move, and along what share of their borders parts slide apart.
+@dataclass(frozen=True)
+class _Keys:
+    """Both keys at working size and what is seen of them; dense flow is found when it is first asked for."""
 
-    a, b: the keys at working size. size: (height, width) of the views to make. as_one: everything goes with the
-    largest part, and what that does not explain is drawn anew.
+    pictures: tuple[Premultiplied, Premultiplied]
+    seen: tuple[Features, Features]
+    opaque: bool
+
+    @staticmethod
+    def of(a: Premultiplied, b: Premultiplied, opaque: bool) -> _Keys:
+        return _Keys((a, b), (features(a), features(b)), opaque)
+
+    @cached_property
+    def forth(self) -> Flow:
+        """Where every pixel of the start key goes in the end key."""
+        return dense_flow(*self.seen)
+
+    @cached_property
+    def back(self) -> Flow:
+        """Where every pixel of the end key goes in the start key."""
+        return dense_flow(self.seen[1], self.seen[0])
+
+
+@dataclass(frozen=True)
+class _Understood:
+    """How the regions of both keys move, before it is known whether they are parts or all of one piece.
+
+    kept: the motion of each region of both keys. choices: the same before motions were given up that explain little
+    more than others. pairs: which region (from 0) of the start key is which of the end key.
     """
-    seen_a, seen_b = features(a), features(b)
+
+    keys: _Keys
+    sides: tuple[Side, Side]
+    choices: tuple[Choice, Choice]
+    kept: tuple[NDArray[Any], NDArray[Any]]
+    pairs: list[tuple[int, int]]
+
+    def as_parts(self, size: tuple[int, int]) -> tuple[tuple[LayeredMotion, LayeredMotion], float]:
+        """Return the motion in parts, and along what share of their borders these slide apart.
+
+        size: (height, width) of the views to make.
+        """
+        strips = find_swaying(self._regions, self.sides, self.choices, self.pairs)
+        # Strips add their motions; the drawing in one piece has none.
+        sides = self.sides[0].with_own_motions(), self.sides[1].with_own_motions()
+        kept = self.kept[0].copy(), self.kept[1].copy()
+        swaying = [strip.add_to(sides, kept) for strip in strips]
+        labels = self._labels(sides, kept)
+        for numbers_of, strip in zip(swaying, strips, strict=True):
+            for index in (0, 1):
+                strip.give_rims(labels[index].motion, sides[index].regions, index, numbers_of)
+        paths = self._paths(sides, labels)
+        for numbers_of, strip in zip(swaying, strips, strict=True):
+            paths = strip.lead_riders(paths, numbers_of)
+        sways = {numbers_of[0]: strip.sway for numbers_of, strip in zip(swaying, strips, strict=True)}
+        rigid = np.where(np.isin(labels[0].motion, list(sways)), -1, labels[0].motion)
+        solved = cut_to_layers(self.keys.pictures, sides, labels, paths, sways, size)
+        return solved, slipping(paths, rigid)
+
+    def as_one(self, size: tuple[int, int]) -> tuple[LayeredMotion, LayeredMotion]:
+        """Return the motion in one piece: all goes with the largest part, what that does not explain is drawn anew.
+
+        size: as for parts.
+        """
+        labels = self._labels(self.sides, moved_as_one(self.sides, self.kept))
+        paths = self._paths(self.sides, labels)
+        solved = cut_to_layers(self.keys.pictures, self.sides, labels, paths, {}, size, turning=True)
+        return morphing(solved, self.keys.pictures)
+
+    @property
+    def _regions(self) -> tuple[Regions, Regions]:
+        return self.sides[0].regions, self.sides[1].regions
+
+    def _labels(self, sides: tuple[Side, Side], kept: tuple[NDArray[Any], NDArray[Any]]) -> tuple[Labels, Labels]:
+        with LastingThreads() as pool:
+            first, second = pool.map(label_pixels, sides, kept, (choice.camera for choice in self.choices))
+        return first, second
+
+    def _paths(self, sides: tuple[Side, Side], labels: tuple[Labels, Labels]) -> Paths:
+        backdrop = labels[0].camera if self.keys.opaque else None
+        return plan_paths(sides[0].motions, labels[0].motion, labels[1].motion, backdrop)
+
+
+def _understand(keys: _Keys, *, still_backdrop: bool, canvas_shape: tuple[int, int]) -> _Understood:
+    """Find how the flat regions of both keys move."""
+    (a, b), (seen_a, seen_b), opaque = keys.pictures, keys.seen, keys.opaque
     with LastingThreads() as pool:
         palette = joint_palette(a, b)
-        flow = pool.submit(dense_flow, seen_a, seen_b)
+        flow = pool.submit(lambda: keys.forth)
         found = list(pool.map(lambda key: find_regions(key, palette, opaque, canvas_shape), (a, b)))
         hypotheses = find_hypotheses(
             a, b, found[0], found[1], flow.result(), opaque=opaque, canvas_shape=canvas_shape
@@ -77,7 +155,7 @@ def solve_regions(
                 [attachment.reversed() for attachment in attachments], opaque, joints[1],
             ),
         )  # fmt: skip
-        first, second = choose_motions(
+        choices = choose_motions(
             sides,
             hypotheses.pairs,
             hypotheses.camera,
@@ -85,24 +163,10 @@ def solve_regions(
             still_backdrop=still_backdrop,
             further=tuple(Turns(side).find for side in sides),
         )
-        kept = simplified((first, second))
-        for number, better in refined(sides, kept).items():
-            motions[number], sides[1].motions[number] = better, inverse(better)
-        if as_one:
-            kept = moved_as_one(sides, kept)
-        strips = [] if as_one else find_swaying((found[0], found[1]), sides, (first, second), hypotheses.pairs)
-        swaying = [strip.add_to(sides, kept) for strip in strips]
-        labels: list[Labels] = list(pool.map(label_pixels, sides, kept, (first.camera, second.camera)))
-    for numbers_of, strip in zip(swaying, strips, strict=True):
-        for index in (0, 1):
-            strip.give_rims(labels[index].motion, found[index], index, numbers_of)
-    paths = plan_paths(motions, labels[0].motion, labels[1].motion, labels[0].camera if opaque else None)
-    for numbers_of, strip in zip(swaying, strips, strict=True):
-        paths = strip.lead_riders(paths, numbers_of)
-    sways = {numbers_of[0]: strip.sway for numbers_of, strip in zip(swaying, strips, strict=True)}
-    rigid = np.where(np.isin(labels[0].motion, list(sways)), -1, labels[0].motion)
-    solved = cut_to_layers((a, b), sides, (labels[0], labels[1]), paths, sways, size, turning=as_one)
-    return morphing(solved, (a, b)) if as_one else solved, slipping(paths, rigid)
+    kept = simplified(choices)
+    for number, better in refined(sides, kept).items():
+        sides[0].motions[number], sides[1].motions[number] = better, inverse(better)
+    return _Understood(keys, sides, choices, kept, hypotheses.pairs)
 
 
 def cut_to_layers(
@@ -212,10 +276,14 @@ def _decide_as_one(regions: Regions, mismatch: Map, hidden: Mask) -> None:
 
 def solve_flow(a: Premultiplied, b: Premultiplied, opaque: bool) -> tuple[FlowMotion, FlowMotion]:
     """Find how single pixels of both keys move; for painted pictures and cloth."""
-    seen: tuple[Features, Features] = features(a), features(b)
+    return _flowing(_Keys.of(a, b, opaque))
+
+
+def _flowing(keys: _Keys) -> tuple[FlowMotion, FlowMotion]:
+    (a, b), (seen_a, seen_b) = keys.pictures, keys.seen
     return (
-        FlowMotion.of(a, b, seen[0], seen[1], dense_flow(seen[0], seen[1]), opaque),
-        FlowMotion.of(b, a, seen[1], seen[0], dense_flow(seen[1], seen[0]), opaque),
+        FlowMotion.of(a, b, seen_a, seen_b, keys.forth, keys.opaque),
+        FlowMotion.of(b, a, seen_b, seen_a, keys.back, keys.opaque),
     )
 
 
@@ -227,26 +295,23 @@ def solve(
 
     The disagreement (0..1) of an opaque picture that is known to be understood is not measured; it is 0 then.
     """
-    by_regions, slip = solve_regions(
-        a, b, opaque=opaque, still_backdrop=still_backdrop, canvas_shape=canvas_shape, size=a.shape[:2]
-    )
+    keys = _Keys.of(a, b, opaque)
+    regions = _understand(keys, still_backdrop=still_backdrop, canvas_shape=canvas_shape)
+    by_regions, slip = regions.as_parts(a.shape[:2])
     if prefer_regions:
         return "regions", by_regions, 0.0
     disagreement = opaque_disagreement if opaque else transparent_disagreement
     ours = disagreement(a, b, by_regions)
-    understood = not opaque and ours <= UNDERSTOOD and slip <= MOST_SLIP and is_flat(a) and is_flat(b)
-    if ours <= MOST_DISAGREEMENT or understood:
+    flat = not opaque and ours > MOST_DISAGREEMENT and is_flat(a) and is_flat(b)
+    if ours <= MOST_DISAGREEMENT or (flat and ours <= UNDERSTOOD and slip <= MOST_SLIP):
         return "regions", by_regions, ours
-    by_flow = solve_flow(a, b, opaque)
-    theirs = disagreement(a, b, by_flow)
-    if not opaque and slip > MOST_SLIP and is_flat(a) and is_flat(b) and keeps_silhouette(by_regions, (a, b)):
-        turning, _ = solve_regions(
-            a, b, opaque=opaque, still_backdrop=still_backdrop, canvas_shape=canvas_shape, size=a.shape[:2],
-            as_one=True,
-        )  # fmt: skip
+    if flat and slip > MOST_SLIP and keeps_silhouette(by_regions, (a, b)):
+        turning = regions.as_one(a.shape[:2])
         in_one = disagreement(a, b, turning)
         if in_one <= min(TURNS, TURNS_AS_WELL * ours):
             return "regions", turning, in_one
+    by_flow = _flowing(keys)
+    theirs = disagreement(a, b, by_flow)
     if opaque:
         understood = ours <= MOST_DISAGREEMENT_IF_FLOW_FAILS and ours < HALF_OF_FLOW * theirs
     else:
