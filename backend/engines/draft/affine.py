@@ -17,6 +17,13 @@ IDENTITY: Affine = np.eye(2, 3)
 IDENTITY.flags.writeable = False
 
 
+def affine_map(linear: NDArray[Any], offset: NDArray[Any]) -> Affine:
+    """Return the map with that linear part and offset."""
+    affine = np.empty((2, 3))
+    affine[:, :2], affine[:, 2] = linear, offset
+    return affine
+
+
 def transform(affine: Affine, points: Points) -> Points:
     """Return the points taken through the map."""
     return np.asarray(points @ affine[:, :2].T + affine[:, 2])
@@ -25,22 +32,22 @@ def transform(affine: Affine, points: Points) -> Points:
 def inverse(affine: Affine) -> Affine:
     """Return the map back."""
     linear = np.linalg.inv(affine[:, :2])
-    return np.column_stack([linear, -linear @ affine[:, 2]])
+    return affine_map(linear, -linear @ affine[:, 2])
 
 
 def after(second: Affine, first: Affine) -> Affine:
     """Return the map that does `first`, then `second`."""
-    return np.column_stack([second[:, :2] @ first[:, :2], second[:, :2] @ first[:, 2] + second[:, 2]])
+    return affine_map(second[:, :2] @ first[:, :2], second[:, :2] @ first[:, 2] + second[:, 2])
 
 
 def about(linear: NDArray[Any], start: NDArray[Any], end: NDArray[Any]) -> Affine:
     """Return the map with that linear part which takes `start` to `end`."""
-    return np.column_stack([linear, end - linear @ start])
+    return affine_map(linear, end - linear @ start)
 
 
 def translation(offset: NDArray[Any]) -> Affine:
     """Return the map that only moves."""
-    return np.column_stack([np.eye(2), offset])
+    return affine_map(np.eye(2), offset)
 
 
 def rotation(radians: float) -> NDArray[Any]:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .affine import Affine, angle, inverse
+from .affine import Affine, affine_map, angle, inverse
 from .colour import Gray
 from .contacts import Attachment, Joint
 from .features import NOWHERE, WORST_COST, Features, match_cost
@@ -164,7 +164,7 @@ def brought_back(
 
 def starting_at(motion: Affine, box: tuple[slice, slice]) -> Affine:
     """Return the motion of points counted from the corner of a box."""
-    return np.column_stack([motion[:, :2], motion[:, :2] @ [box[1].start, box[0].start] + motion[:, 2]])
+    return affine_map(motion[:, :2], motion[:, :2] @ [box[1].start, box[0].start] + motion[:, 2])
 
 
 def resized(motion: Affine, factor_x: float, factor_y: float) -> Affine:
@@ -173,7 +173,7 @@ def resized(motion: Affine, factor_x: float, factor_y: float) -> Affine:
     linear = motion[:, :2] * scale[:, None] / scale[None]
     half = (1 / scale - 1) / 2
     offset = (motion[:, :2] @ half + motion[:, 2] - half) * scale
-    return np.column_stack([linear, offset])
+    return affine_map(linear, offset)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .affine import Affine, about, after, rotation, transform
 from .contacts import Contact
 from .features import WORST_COST, match_cost
-from .labelling import Side, brought_back
+from .labelling import Side, starting_at, warp
 from .view import Mask
 
 #: A region that matches better than this (mean mismatch) where it is brought is left there.
@@ -39,7 +39,7 @@ _ROOM = 3
 
 @dataclass(frozen=True)
 class _Limb:
-    """A region's box in its key and its pixels therein, lines included."""
+    """A region of a drawing on clear ground: its box in its key and its pixels therein, lines included."""
 
     side: Side
     box: tuple[slice, slice]
@@ -54,15 +54,20 @@ class _Limb:
                     max(x - _ROOM, 0) : min(x + width + _ROOM, columns)]  # fmt: skip
         return _Limb(side, box, mask[box])
 
-    def misfit(self, motion: Affine) -> float:
-        """Return the mean mismatch (0..1) under a motion; what lands on clear ground does not match at all."""
-        side = self.side
-        cost = match_cost(side.own[self.box], brought_back(side.other, motion, self.box, opaque=side.opaque), 3)
-        found = cost[self.own] / WORST_COST
-        if not side.opaque:
-            landed = brought_back(side.other_alpha, motion, self.box, opaque=False, outside=(0.0,))[self.own]
-            found = np.maximum(found, 1 - landed / 255)
-        return float(found.mean())
+    def misfit(self, motion: Affine, worst: float = np.inf) -> float:
+        """Return the mean mismatch (0..1) under a motion; what lands on clear ground does not match at all.
+
+        worst: from there on it does not matter by how much it is worse.
+        """
+        way, shape = starting_at(motion, self.box), self.own.shape
+        landed = warp(self.side.other_alpha, way, shape, False, (0.0,))[self.own]
+        missed = 1 - landed / 255
+        least = float(missed.mean())
+        if least > worst:
+            return least
+        there = warp(self.side.other, way, shape, False)
+        cost = match_cost(self.side.own[self.box], there, 3)[self.own]
+        return float(np.maximum(cost / WORST_COST, missed).mean())
 
     def best_turn(self, base: Affine, joint: NDArray[Any]) -> tuple[Affine, float]:
         """Return the turn about a joint, on top of what carries it, that matches best, and its mismatch."""
@@ -70,8 +75,11 @@ class _Limb:
             after(base, about(rotation(angle), joint, joint))
             for angle in np.arange(-_FARTHEST, _FARTHEST + _STEP, _STEP)
         ]
-        tried = sorted((self.misfit(turn), number) for number, turn in enumerate(turns))
-        settled = [self._settled(turns[number], misfit) for misfit, number in tried[:_PROMISING]]
+        promising: list[tuple[float, int]] = []
+        for number, turn in enumerate(turns):
+            worst = promising[-1][0] if len(promising) == _PROMISING else np.inf
+            promising = sorted([*promising, (self.misfit(turn, worst), number)])[:_PROMISING]
+        settled = [self._settled(turns[number], misfit) for misfit, number in promising]
         return min(settled, key=lambda one: one[1])
 
     def _settled(self, motion: Affine, misfit: float) -> tuple[Affine, float]:
@@ -83,7 +91,7 @@ class _Limb:
                 for sign in (-1, 1):
                     there = transform(motion, centre)
                     moved = after(about(rotation(sign * turn), there, there + sign * np.array([x, y])), motion)
-                    found = self.misfit(moved)
+                    found = self.misfit(moved, misfit)
                     if found < misfit:
                         motion, misfit = moved, found
                         break

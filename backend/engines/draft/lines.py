@@ -76,7 +76,7 @@ def _light_strokes(gray: Gray, inside: Gray, disc: NDArray[Any]) -> Mask:
     pieces: NDArray[Any] = np.asarray(found)
     depth = cv2.distanceTransform(light.astype(np.uint8), cv2.DIST_L2, 3)
     radius = np.zeros(count)
-    np.maximum.at(radius, pieces.ravel(), depth.ravel())
+    np.maximum.at(radius, pieces[light], depth[light])
     long = stats[:, cv2.CC_STAT_AREA] > _LONG * (2 * radius) ** 2
     long[0] = False
     return np.asarray(long[pieces])
