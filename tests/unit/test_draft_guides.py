@@ -135,6 +135,12 @@ def test_a_pose_far_from_both_keys_is_reached() -> None:
     assert np.abs(made.picture - truth).mean() < 0.015
 
 
+def test_a_figure_lies_exactly_on_the_lines_of_its_guide() -> None:
+    start, end, truth = figure(60, 60, 10), figure(190, 60, 10), figure(130, 72, 10, turn=9)
+    (made,) = run(start, end, {0.5: lines_of(truth)}, times=(0.5,))
+    assert np.abs(made.picture - truth).mean() < 0.001  # half a pixel beside them it is 0.0013
+
+
 def test_a_rough_guide_is_followed_in_clean_shapes() -> None:
     start, end, truth = figure(60, 60, -20), figure(190, 60, -20), figure(130, 100, 50, turn=30)
     listener = Listener()
@@ -249,6 +255,15 @@ def test_limbs_that_no_key_shows_moving_are_led_by_their_lines() -> None:
         for picture in (made[0].picture, end)
     ]
     assert skin[0] > 0.85 * skin[1], "the arm is whole before the guide, too"
+
+
+def test_an_arm_that_the_guide_raises_does_not_bend_the_path_of_the_body() -> None:
+    start, end, truth = walker(28, -20, 90), walker(-28, -20, 166), walker(10, 150)
+    for frame in run(start, end, {0.5: lines_of(truth)}, times=(0.25, 0.75), arcs=True):
+        yellow = np.abs(frame.picture[..., :3] - np.array([240, 200, 60]) / 255).max(axis=-1) < 0.06
+        rows, columns = np.nonzero(yellow & (frame.picture[..., 3] > 0.9))
+        assert (columns.min() + columns.max()) / 2 == pytest.approx(90 + 76 * frame.time, abs=1.5)
+        assert (rows.min(), rows.max()) == pytest.approx((41, 88), abs=3)
 
 
 def waving(phase: float) -> np.ndarray:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ...contract.job import Settings
 from .. import Interval, Report
+from .affine import transform
 from .arcs import Arc, Course, Waypoint, arc_between, waypoint
 from .between import Between, find_between
 from .colour import Gray, Premultiplied, premultiply
 from .guided_key import TooFarError, follow_guide
+from .layers import LayeredMotion
 from .lines import strokes
 
 if TYPE_CHECKING:
@@ -74,16 +77,14 @@ def follow_guides(
             led = followed
             led_times.append(time)
 
-    def course(times: list[float], pictures: list[Premultiplied]) -> list[Arc]:
-        way = [waypoint(time, key) if settings.arcs else None for time, key in zip(times, pictures, strict=True)]
-        along = [beyond[0], *way, beyond[1]]
-        return [arc_between(*along[index : index + 4]) for index in range(len(times) - 1)]
-
     if not keys:
         if not led_times:
             return [Stretch(0.0, 1.0, whole)]
+        if not settings.arcs:
+            return [Stretch(0.0, 1.0, led)]
         times = [0.0, *led_times, 1.0]
-        arcs = course(times, [start, *(led.draw(time) for time in led_times), end])
+        way = [waypoint(time, led.draw(time)) for time in times]
+        arcs = _arcs(beyond[0], *_with_the_body(led, way, beyond[1]))
         return [Stretch(0.0, 1.0, replace(led, arc=Course(tuple(times), tuple(arcs))))]
     keys |= {time: led.draw(time) for time in led_times}
     understood = whole.opaque and whole.method == "regions"
@@ -93,10 +94,11 @@ def follow_guides(
             return [Stretch(0.0, 1.0, whole)]
         times = [0.0, *sorted(keys), 1.0]
         pictures = [start, *(keys[time] for time in times[1:-1]), end]
+        way = [waypoint(time, key) if settings.arcs else None for time, key in zip(times, pictures, strict=True)]
         return [
             Stretch(t0, t1, find_between(a, b, prefer_regions=understood, arc=arc))
             for (t0, t1), (a, b), arc in zip(
-                pairwise(times), pairwise(pictures), course(times, pictures), strict=True
+                pairwise(times), pairwise(pictures), _arcs(beyond[0], way, beyond[1]), strict=True
             )
         ]
 
@@ -107,6 +109,48 @@ def follow_guides(
         del keys[dropped]
         stretches = solved()
     return stretches
+
+
+def _arcs(before: Waypoint | None, way: list[Waypoint | None], after: Waypoint | None) -> list[Arc]:
+    """Return the arcs from each waypoint to the next, given the nearest ones beyond."""
+    along = [before, *way, after]
+    return [arc_between(*along[index : index + 4]) for index in range(len(way) - 1)]
+
+
+def _with_the_body(
+    led: Between, way: list[Waypoint | None], beyond: Waypoint | None
+) -> tuple[list[Waypoint | None], Waypoint | None]:
+    """Return waypoints that go with the body: an arm that is raised does not bend the path of all the rest.
+
+    way: where the middle of the drawing is, from the start key to the end key. beyond: the one after that.
+    """
+    first, last = way[0], way[-1]
+    motion = led.motions[0] if led.motions is not None else None
+    if first is None or last is None or not isinstance(motion, LayeredMotion):
+        return way, beyond
+    middle, number = _body(motion)
+    scale = motion.size[0] / motion.working_size[0]
+
+    def gone(time: float) -> NDArray[Any]:
+        place = motion.paths.at(time)[number]
+        return np.asarray(scale * (transform(place, middle[None])[0] - middle))
+
+    moved = [None if one is None else replace(one, centre=first.centre + gone(one.time)) for one in way]
+    if beyond is not None:
+        beyond = replace(beyond, centre=beyond.centre + first.centre + gone(1.0) - last.centre)
+    return moved, beyond
+
+
+def _body(motion: LayeredMotion) -> tuple[NDArray[Any], int]:
+    """Return the middle (x, y) and the number of the largest part of a key, all that hangs on it included."""
+    sizes: dict[int, float] = {}
+    for layer in motion.layers:
+        root = motion.paths.root(layer.number)
+        sizes[root] = sizes.get(root, 0.0) + float(layer.core.sum())
+    body = max(sizes, key=lambda number: sizes[number])
+    own = next((layer for layer in motion.layers if layer.number == body), motion.layers[-1])
+    rows, columns = np.nonzero(own.core)
+    return np.array([columns.mean() + own.left, rows.mean() + own.top]), body
 
 
 def _with_room(whole: Between, guides: list[Gray]) -> Between:

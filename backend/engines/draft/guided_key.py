@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 
 from ...machine.lasting_threads import LastingThreads
-from .affine import IDENTITY
 from .bending import MOST_FOLDED, ROUGH_SHARE, bend, enlarged, folded, resample
 from .between import WORKING_SIDE_PIXELS, Between
 from .colour import Gray, Premultiplied
@@ -27,6 +26,8 @@ from .line_sets import LineSet
 from .lines import drawn_lines, share_near, strokes
 from .posed_keys import bend_posed, compose_posed, expected_field, pose_keys
 from .posed_parts import led_in_parts
+from .settling import settled
+from .wholeness import Wholeness
 
 #: The gate: the least share of the guide's lines that the picture's must lie on.
 LEAST_MET = 0.7
@@ -35,18 +36,20 @@ _MET, _MET_MISFIT = 0.98, 0.08
 #: What is not closer to the guide than this share of the unguided picture's misfit is not worth leaving that.
 _WORTH_IT = 0.9
 #: Where that meets the guide anyway, and before a backdrop, more of which is uncovered, it must gain more.
-_WORTH_TOUCHING, _WORTH_UNCOVERING = 0.6, 0.5
+_WORTH_TOUCHING, _WORTH_UNCOVERING = 0.8, 0.5
 _FEWEST_POINTS = 20
 #: How far (share of the diagonal) the unguided picture's lines may be from the guide's to be bent onto them.
 _FAR = 0.09
 #: Bending a segment onto a guide ends about so many pixels beside its lines: of the rest it says nothing.
 _TOUCH_PIXELS = 30.0
 #: What attempts of each kind must be better by (share of the reach) than the simpler ones to be preferred.
-_BENT, _POSED, _GRAFTED = 0.004, 0.02, 0.026
+_BENT, _POSED, _GRAFTED = 0.004, 0.05, 0.056
 #: What a pose costs that parts all regions from one another; half as much when these are led themselves.
 _PARTED = 0.1
 #: What leads the parts themselves through the guide is preferred: it needs no picture in between.
 _LED = -0.04
+#: What it costs to be torn into twice as many areas as the keys have, and to lack all that both keys have.
+_TORN, _LOST = 0.3, 0.5
 #: Lines that the guide does not have weigh this much against lines of the guide that are missed.
 _EXTRA = 0.5
 
@@ -56,21 +59,48 @@ class Attempt:
     """A picture that the guide might stand for.
 
     met: share of the guide's lines that its lines lie on. misfit: how far apart its lines and the guide's are, both
-    ways. handicap: by how much it must be better than the simpler ones. complete: whether the guide has about as
-    many lines as it. draw: makes it, at canvas size. led: the segment on paths that lead through it, if there are
-    any.
+    ways. handicap: by how much it must be better than the simpler ones.
+    draw: makes it, at canvas size. led: the segment on paths that lead through it, if there are any.
     """
 
     met: float
     misfit: float
     handicap: float
-    complete: bool
     draw: Callable[[], Premultiplied]
     led: Between | None = None
+
+    @property
+    def cost(self) -> float:
+        """What decides between attempts; less is better."""
+        return self.misfit + self.handicap
 
 
 class TooFarError(Exception):
     """No attempt comes close to the guide."""
+
+
+@dataclass(frozen=True)
+class _Aim:
+    """What to reach at a time (0..1): a guide's lines; strength (0..1): how far to go there.
+
+    keys: both, of working size like the guide. drawn: their lines.
+    """
+
+    time: float
+    guide: LineSet
+    strength: float
+    keys: tuple[Premultiplied, Premultiplied]
+    drawn: tuple[LineSet, LineSet]
+    wholeness: Wholeness
+
+    @property
+    def complete(self) -> bool:
+        """Whether the guide has about as many lines as the keys."""
+        return len(self.guide.centres) >= ROUGH_SHARE * min(len(lines.centres) for lines in self.drawn)
+
+    def shown(self, picture: Premultiplied) -> Premultiplied:
+        """Return a picture at working size."""
+        return cv2.resize(picture, self.guide.strokes.shape[::-1], interpolation=cv2.INTER_AREA)
 
 
 def follow_guide(whole: Between, time: float, guide: Gray, strength: float) -> Between | Premultiplied:
@@ -87,17 +117,20 @@ def follow_guide(whole: Between, time: float, guide: Gray, strength: float) -> B
     lines = LineSet(strokes(cv2.resize(guide, size, interpolation=cv2.INTER_AREA)))
     if len(lines.points) < _FEWEST_POINTS:
         raise TooFarError
-    attempts = _predicted(whole, time, lines, strength)
+    first, second = (cv2.resize(key, size, interpolation=cv2.INTER_AREA) for key in (whole.start, whole.end))
+    drawn = LineSet(drawn_lines(first)), LineSet(drawn_lines(second))
+    aim = _Aim(time, lines, strength, (first, second), drawn, Wholeness.of((first, second)))
+    attempts = _predicted(whole, aim)
     if attempts[0].met > _MET and attempts[0].misfit < _MET_MISFIT:
         touched = min(attempts, key=lambda attempt: attempt.misfit)
         return touched.led or whole if touched.misfit < _WORTH_TOUCHING * attempts[0].misfit else whole
     if whole.method == "flow":
-        attempts += _bent_keys(whole, time, lines, strength)
+        attempts += _bent_keys(whole, aim)
     if not whole.opaque or whole.method == "regions":
-        attempts += _posed(whole, time, lines, strength)
+        attempts += _posed(whole, aim)
     worth = _WORTH_UNCOVERING if whole.opaque else _WORTH_IT
     plain, better = attempts[0], [one for one in attempts if one.misfit < worth * attempts[0].misfit]
-    best = min([plain, *better], key=lambda attempt: attempt.misfit + attempt.handicap)
+    best = min([plain, *better], key=lambda attempt: attempt.cost)
     if best.met < LEAST_MET:
         raise TooFarError
     if best.led is not None:
@@ -106,73 +139,64 @@ def follow_guide(whole: Between, time: float, guide: Gray, strength: float) -> B
     return picture if whole.specks is None else without_crumbs(picture, whole.specks)
 
 
-def _predicted(whole: Between, time: float, guide: LineSet, strength: float) -> list[Attempt]:
-    """Return the unguided picture first, and the same bent onto the guide unless that would fold it."""
-    attempts = [_led_attempt(whole, time, guide, 0.0)]
+def _predicted(whole: Between, aim: _Aim) -> list[Attempt]:
+    """Return the unguided picture first, and the same moved and bent onto the guide unless that would fold it."""
+    plain = _led_attempt(whole, aim, 0.0)
+    attempts = [plain]
+    if (moved := settled(whole, aim.time, aim.drawn, aim.guide, aim.strength)) is not None:
+        attempts.append(_led_attempt(moved, aim, 0.0))
     if whole.opaque and whole.method == "regions":  # its backdrop is where it belongs, and would be bent as well
         return attempts
-    bent = _touched_up(whole, time, guide, strength)
-    return attempts if bent is None else [*attempts, _led_attempt(bent, time, guide, _BENT)]
+    nearest = min(attempts, key=lambda attempt: attempt.misfit)
+    assert nearest.led is not None
+    bent = _touched_up(nearest.led, aim)
+    return attempts if bent is None else [*attempts, _led_attempt(bent, aim, _BENT)]
 
 
-def _led_attempt(between: Between, time: float, guide: LineSet, handicap: float) -> Attempt:
-    picture = between.draw(time)
-    shown = cv2.resize(picture, guide.strokes.shape[::-1], interpolation=cv2.INTER_AREA)
-    return _attempt(shown, guide, lambda: picture, handicap, led=between)
+def _led_attempt(between: Between, aim: _Aim, handicap: float) -> Attempt:
+    picture = between.draw(aim.time)
+    return _attempt(aim.shown(picture), aim, lambda: picture, handicap, led=between)
 
 
-def _touched_up(between: Between, time: float, guide: LineSet, strength: float) -> Between | None:
+def _touched_up(between: Between, aim: _Aim) -> Between | None:
     """Return the segment bent onto the guide; None when that would fold it."""
-    shape = guide.strokes.shape
-    shown = cv2.resize(between.draw(time), shape[::-1], interpolation=cv2.INTER_AREA)
-    field = bend(shown, guide, _FAR * float(np.hypot(*shape)))
+    field = bend(aim.shown(between.draw(aim.time)), aim.guide, _FAR * float(np.hypot(*aim.guide.strokes.shape)))
     if not field.any() or folded(field) > MOST_FOLDED:
         return None
-    away = cv2.distanceTransform((~guide.strokes).astype(np.uint8), cv2.DIST_L2, 5)
-    near = np.exp(-((away / _TOUCH_PIXELS) ** 2)) * np.float32(strength)
-    return between.touched_up(time, field * near[..., None])
+    away = cv2.distanceTransform((~aim.guide.strokes).astype(np.uint8), cv2.DIST_L2, 5)
+    near = np.exp(-((away / _TOUCH_PIXELS) ** 2)) * np.float32(aim.strength)
+    return between.touched_up(aim.time, field * near[..., None])
 
 
-def _bent_keys(whole: Between, time: float, guide: LineSet, strength: float) -> list[Attempt]:
+def _bent_keys(whole: Between, aim: _Aim) -> list[Attempt]:
     """Return each key bent as a whole, from where it is expected onto the guide: cloth has no parts to pose."""
-    shape = guide.strokes.shape
+    shape = aim.guide.strokes.shape
     attempts = []
-    for side, key in enumerate((whole.start, whole.end)):
-        small = cv2.resize(key, shape[::-1], interpolation=cv2.INTER_AREA)
-        expected = expected_field(whole, side, time, shape)
-        field = bend(small, guide, _FAR * float(np.hypot(*shape)), start=expected)
+    for side, (key, small) in enumerate(zip((whole.start, whole.end), aim.keys, strict=True)):
+        expected = expected_field(whole, side, aim.time, shape)
+        field = bend(small, aim.guide, _FAR * float(np.hypot(*shape)), start=expected)
         if folded(field) <= MOST_FOLDED:
-            whole_field = enlarged(expected + (field - expected) * np.float32(strength), key.shape[:2])
+            whole_field = enlarged(expected + (field - expected) * np.float32(aim.strength), key.shape[:2])
             draw = partial(resample, key, whole_field)
-            attempts.append(_attempt(resample(small, field), guide, draw, _BENT))
+            attempts.append(_attempt(resample(small, field), aim, draw, _BENT))
     return attempts
 
 
-def _posed(whole: Between, time: float, guide: LineSet, strength: float) -> list[Attempt]:
+def _posed(whole: Between, aim: _Aim) -> list[Attempt]:
     """Return each key posed after the guide, alone and with what the other adds."""
-    keys = whole.start, whole.end
-    height, width = guide.strokes.shape
-    small = (
-        cv2.resize(keys[0], (width, height), interpolation=cv2.INTER_AREA),
-        cv2.resize(keys[1], (width, height), interpolation=cv2.INTER_AREA),
-    )
+    keys, small, guide = (whole.start, whole.end), aim.keys, aim.guide
     with LastingThreads() as pool:
-        posed = pose_keys(whole, small, time, guide, pool)
-        led = led_through(whole, time, posed, guide, strength)
-        in_parts = led_in_parts(whole, time, posed, strength)
+        posed = pose_keys(whole, small, aim.time, guide, pool)
+        led = led_through(whole, aim.time, posed, guide, aim.strength)
+        in_parts = led_in_parts(whole, aim.time, posed, aim.strength)
         sides = list(pool.map(lambda side: bend_posed(posed, small, side, guide, opaque=whole.opaque), (0, 1)))
-    softened = [side.softened(strength) for side in sides]
+    softened = [side.softened(aim.strength) for side in sides]
     attempts = []
     parted = [_PARTED * side.pose.parted for side in posed]
     for between in [*led, in_parts]:
         if between is not None:
             handicap = _LED + (min(parted) / 2 if between is in_parts else 0)
-            attempts.append(_led_attempt(between, time, guide, handicap))
-            bent = (
-                _touched_up(between, time, guide, strength) if attempts[-1].complete and not whole.opaque else None
-            )
-            if bent is not None:
-                attempts.append(_led_attempt(bent, time, guide, handicap + _BENT))
+            attempts += _settled_attempts(between, aim, handicap)
     for side, graft in product((0, 1), (False, True)):
         if posed[side].pose.understood:
             shown = compose_posed(sides, small, side, opaque=whole.opaque, graft=graft)
@@ -180,8 +204,18 @@ def _posed(whole: Between, time: float, guide: LineSet, strength: float) -> list
             if not whole.opaque:
                 shown, draw = fill_areas(shown, guide), partial(_filled, draw, guide)
             handicap = (_GRAFTED if graft else _POSED) + parted[side]
-            attempts.append(_attempt(shown, guide, draw, handicap))
+            attempts.append(_attempt(shown, aim, draw, handicap))
     return attempts
+
+
+def _settled_attempts(between: Between, aim: _Aim, handicap: float) -> list[Attempt]:
+    """Return a led segment, moved onto the guide if that is better, and the same bent if the guide is complete."""
+    best = _led_attempt(between, aim, handicap)
+    moved = settled(between, aim.time, aim.drawn, aim.guide, aim.strength)
+    if moved is not None and (nearer := _led_attempt(moved, aim, handicap)).cost < best.cost:
+        best, between = nearer, moved
+    bent = _touched_up(between, aim) if aim.complete and not between.opaque else None
+    return [best] if bent is None else [best, _led_attempt(bent, aim, handicap + _BENT)]
 
 
 def _filled(draw: Callable[[], Premultiplied], guide: LineSet) -> Premultiplied:
@@ -189,13 +223,12 @@ def _filled(draw: Callable[[], Premultiplied], guide: LineSet) -> Premultiplied:
 
 
 def _attempt(
-    picture: Premultiplied, guide: LineSet, draw: Callable[[], Premultiplied], handicap: float,
+    picture: Premultiplied, aim: _Aim, draw: Callable[[], Premultiplied], handicap: float,
     led: Between | None = None,
 ) -> Attempt:  # fmt: skip
     """Measure a picture of working size against the guide."""
     drawn = LineSet(drawn_lines(picture))
-    as_it_is = [np.array(IDENTITY)]
-    missed = float(drawn.misfits(guide.points, as_it_is)[0])
-    extra = float(guide.misfits(drawn.points, as_it_is)[0])
-    met, complete = share_near(guide.strokes, drawn.strokes), len(guide.points) >= ROUGH_SHARE * len(drawn.points)
-    return Attempt(met, missed + _EXTRA * extra, handicap, complete, draw, led)
+    missed, extra = float(drawn.off(aim.guide.centres).mean()), float(aim.guide.off(drawn.centres).mean())
+    met = share_near(aim.guide.strokes, drawn.strokes)
+    damage = _TORN * aim.wholeness.torn(picture) + _LOST * aim.wholeness.lost(picture)
+    return Attempt(met, missed + _EXTRA * extra, handicap + damage, draw, led)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from .affine import Affine, angle, fit_affine, fit_similarity, rotation, transform
-from .lines import closed_areas, oriented_points
+from .lines import centre_points, closed_areas, oriented_points
 from .regions import Regions, Shapes, measure
 from .view import Mask
 
@@ -41,6 +41,11 @@ class LineSet:
         return oriented_points(self.strokes)
 
     @cached_property
+    def centres(self) -> NDArray[Any]:
+        """(n, 4) oriented points in the middle of the lines, to a fraction of a pixel."""
+        return centre_points(self.strokes)
+
+    @cached_property
     def areas(self) -> Regions:
         """The areas that the guide's lines enclose."""
         return closed_areas(self.strokes)
@@ -53,6 +58,10 @@ class LineSet:
     @cached_property
     def _tree(self) -> cKDTree:
         return cKDTree(self.points)
+
+    @cached_property
+    def _centre_tree(self) -> cKDTree:
+        return cKDTree(self.centres)
 
     @cached_property
     def _distances(self) -> NDArray[Any]:
@@ -78,6 +87,27 @@ class LineSet:
         """Return for oriented points how far (infinite beyond `reach`) and which the nearest of these is."""
         distance, index = self._tree.query(points, distance_upper_bound=reach)
         return np.asarray(distance), np.asarray(index)
+
+    def nearest_centre(self, points: NDArray[Any], reach: float) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return for oriented points how far (infinite beyond `reach`) and which the nearest of the centres is."""
+        distance, index = self._centre_tree.query(points, distance_upper_bound=reach)
+        return np.asarray(distance), np.asarray(index)
+
+    def off(self, points: NDArray[Any]) -> NDArray[Any]:
+        """Return for oriented points how far (0..1, share of the reach) they are from the middle of these lines."""
+        if not len(points) or not len(self.centres):
+            return np.ones(len(points))
+        distance, nearest = self.nearest_centre(points, self.reach)
+        found = np.isfinite(distance)
+        out = np.ones(len(points))
+        partner = self.centres[nearest[found]]
+        away = points[found, :2] - partner[:, :2]
+        turn = np.arctan2(partner[:, 3], partner[:, 2]) / 2
+        across = away[:, 1] * np.cos(turn) - away[:, 0] * np.sin(turn)
+        along = away[:, 0] * np.cos(turn) + away[:, 1] * np.sin(turn)
+        # Between two points of a line there is line.
+        out[found] = np.minimum(np.hypot(across, np.maximum(np.abs(along) - 1, 0)) / self.reach, 1)
+        return out
 
     def misfits(self, points: NDArray[Any], motions: list[Affine], reach: float | None = None) -> NDArray[Any]:
         """Return for each motion how far (0 on a line .. 1 out of reach) oriented points are from these lines."""
