@@ -8,22 +8,23 @@ is the way into the guide's pose and out of it again.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from .affine import Affine, after, inverse, translation
+from .affine import Affine, about, after, inverse, rotation, transform, translation
 from .arcs import STRAIGHT
 from .between import Between
-from .contacts import find_contacts
+from .contacts import Contact, find_contacts
 from .features import features
 from .labelling import Side, label_pixels
 from .paths import plan_paths
 from .posed_keys import PosedKey, placed_regions, working_corner
 from .refining import refined
-from .regions import Regions
+from .regions import Regions, Shapes, measure
 from .solving import cut_to_layers
 from .thin_lines import ink_of
 
@@ -32,6 +33,8 @@ from .thin_lines import ink_of
 _SHARED = 0.4
 _LIKE_COLOUR = 25.0
 _SAME_PLACE = 0.7
+#: How much (sum of logarithms) two regions may differ along and across and still be one limb.
+_LIKE_FORM = 0.5
 #: A pose's motions that differ by less than this are one.
 _EQUAL = 1e-6
 
@@ -107,6 +110,10 @@ def _find_parts(posed: list[PosedKey], strength: float) -> _Parts | None:
             motions.append(motion)
             places.append(softened[0][i] if sure else after(softened[1][j], motion))
         chosen[0][i] = chosen[1][j] = known[key]
+    for i, j, motion in pairs_beside(posed, pairs):
+        chosen[0][i] = chosen[1][j] = len(motions)
+        motions.append(motion)
+        places.append(softened[0][i] if posed[0].pose.told[i] else after(softened[1][j], motion))
     for side in (0, 1):
         for region, beside in _carriers(posed[side].regions, chosen[side]):
             carried = motions[chosen[side][beside]] if side == 0 else inverse(motions[chosen[side][beside]])
@@ -132,6 +139,53 @@ def _pairs(posed: list[PosedKey]) -> list[tuple[int, int]]:
     worth = np.where(alike, shared - apart / 1000, 0)
     assert worth.shape == (count[0], count[1])
     return [(int(i), int(j)) for i, j in zip(*linear_sum_assignment(-worth), strict=True) if worth[i, j] > 0]
+
+
+def pairs_beside(posed: list[PosedKey], pairs: list[tuple[int, int]]) -> list[tuple[int, int, Affine]]:
+    """Return what only one key's pose finds in the guide, what it is in the other key, and its motion there.
+
+    It is like it in colour, size and form, and hangs on the same thing: the shin of a leg that the other key's pose
+    hides.
+    """
+    shapes = [measure(side.regions.cores, side.regions.count) for side in posed]
+    touching = [find_contacts(side.regions.labels) for side in posed]
+    colours = [side.regions.colours[:, :3] for side in posed]
+    known, found = [{i for i, _ in pairs}, {j for _, j in pairs}], []
+    for p, q in pairs:
+        around = product(_beside(p, touching[0], known[0]), _beside(q, touching[1], known[1]))
+        for (i, first), (j, second) in around:
+            unlike = _unlike(shapes, i, j)
+            alike = unlike <= _LIKE_FORM and np.linalg.norm(colours[0][i] - colours[1][j]) <= _LIKE_COLOUR
+            if alike and posed[0].pose.told[i] != posed[1].pose.told[j]:
+                joints = first.points.mean(axis=0), second.points.mean(axis=0)
+                found.append((unlike, i, j, _turned(shapes, i, j, joints)))
+    out: list[tuple[int, int, Affine]] = []
+    for _, i, j, motion in sorted(found, key=lambda one: one[:3]):
+        if i not in known[0] and j not in known[1]:
+            known[0].add(i)
+            known[1].add(j)
+            out.append((i, j, motion))
+    return out
+
+
+def _beside(region: int, contacts: list[Contact], known: set[int]) -> list[tuple[int, Contact]]:
+    """Return what a region touches that is not known yet, and where."""
+    beside = [(c.other(region), c) for c in contacts if region in (c.first, c.second)]
+    return [(other, contact) for other, contact in beside if other not in known]
+
+
+def _unlike(shapes: list[Shapes], i: int, j: int) -> float:
+    """Return how much (sum of logarithms) regions of the first and the second key differ along and across."""
+    first, second = shapes
+    return float(abs(np.log(first.long[i] / second.long[j])) + abs(np.log(first.short[i] / second.short[j])))
+
+
+def _turned(shapes: list[Shapes], i: int, j: int, joints: tuple[NDArray[Any], NDArray[Any]]) -> Affine:
+    """Return the turn and move of one region onto another that brings joint to joint."""
+    first, second = shapes
+    turn = float(second.tilt[j] - first.tilt[i])
+    ways = [about(rotation(turn + half), first.centre[i], second.centre[j]) for half in (0.0, np.pi)]
+    return min(ways, key=lambda way: float(np.linalg.norm(transform(way, joints[0][None])[0] - joints[1])))
 
 
 def _distinct(motions: list[Affine]) -> NDArray[Any]:
