@@ -50,6 +50,8 @@ _PARTED = 0.1
 _LED = -0.04
 #: What it costs to be torn into twice as many areas as the keys have, and to lack all that both keys have.
 _TORN, _LOST = 0.3, 0.5
+#: So many of the best attempts that lead parts are bent as well.
+_MOST_BENT = 2
 #: Lines that the guide does not have weigh this much against lines of the guide that are missed.
 _EXTRA = 0.5
 
@@ -59,20 +61,21 @@ class Attempt:
     """A picture that the guide might stand for.
 
     met: share of the guide's lines that its lines lie on. misfit: how far apart its lines and the guide's are, both
-    ways. handicap: by how much it must be better than the simpler ones.
+    ways. handicap: by how much it must be better than the simpler ones. damage: what it costs that it is torn.
     draw: makes it, at canvas size. led: the segment on paths that lead through it, if there are any.
     """
 
     met: float
     misfit: float
     handicap: float
+    damage: float
     draw: Callable[[], Premultiplied]
     led: Between | None = None
 
     @property
     def cost(self) -> float:
         """What decides between attempts; less is better."""
-        return self.misfit + self.handicap
+        return self.misfit + self.handicap + self.damage
 
 
 class TooFarError(Exception):
@@ -126,11 +129,11 @@ def follow_guide(whole: Between, time: float, guide: Gray, strength: float) -> B
         return touched.led or whole if touched.misfit < _WORTH_TOUCHING * attempts[0].misfit else whole
     if whole.method == "flow":
         attempts += _bent_keys(whole, aim)
+    plain = attempts[0]
+    most = (_WORTH_UNCOVERING if whole.opaque else _WORTH_IT) * plain.misfit
     if not whole.opaque or whole.method == "regions":
-        attempts += _posed(whole, aim)
-    worth = _WORTH_UNCOVERING if whole.opaque else _WORTH_IT
-    plain, better = attempts[0], [one for one in attempts if one.misfit < worth * attempts[0].misfit]
-    best = min([plain, *better], key=lambda attempt: attempt.cost)
+        attempts += _posed(whole, aim, most)
+    best = min([plain, *(one for one in attempts if one.misfit < most)], key=lambda attempt: attempt.cost)
     if best.met < LEAST_MET:
         raise TooFarError
     if best.led is not None:
@@ -182,40 +185,49 @@ def _bent_keys(whole: Between, aim: _Aim) -> list[Attempt]:
     return attempts
 
 
-def _posed(whole: Between, aim: _Aim) -> list[Attempt]:
-    """Return each key posed after the guide, alone and with what the other adds."""
-    keys, small, guide = (whole.start, whole.end), aim.keys, aim.guide
+def _posed(whole: Between, aim: _Aim, most: float) -> list[Attempt]:
+    """Return the segment led through both keys' poses, and where that is not better anyway, each posed key.
+
+    Posed keys come alone and with what the other adds. most: the misfit beyond which an attempt is of no use.
+    """
+    small, guide = aim.keys, aim.guide
     with LastingThreads() as pool:
         posed = pose_keys(whole, small, aim.time, guide, pool)
-        led = led_through(whole, aim.time, posed, guide, aim.strength)
+        parted = [_PARTED * side.pose.parted for side in posed]
+        attempts = [
+            _settled_attempt(between, aim, _LED)
+            for between in led_through(whole, aim.time, posed, guide, aim.strength)
+        ]
         in_parts = led_in_parts(whole, aim.time, posed, aim.strength)
+        if in_parts is not None:
+            attempts.append(_settled_attempt(in_parts, aim, _LED + min(parted) / 2))
+        if aim.complete and not whole.opaque:
+            for attempt in sorted(attempts, key=lambda one: one.cost)[:_MOST_BENT]:
+                assert attempt.led is not None
+                if (bent := _touched_up(attempt.led, aim)) is not None:
+                    attempts.append(_led_attempt(bent, aim, attempt.handicap + _BENT))
+        reached = min((one.cost for one in attempts if one.misfit < most), default=np.inf)
+        wanted = [side for side in (0, 1) if posed[side].pose.understood and _POSED + parted[side] < reached]
+        if not wanted:
+            return attempts
         sides = list(pool.map(lambda side: bend_posed(posed, small, side, guide, opaque=whole.opaque), (0, 1)))
     softened = [side.softened(aim.strength) for side in sides]
-    attempts = []
-    parted = [_PARTED * side.pose.parted for side in posed]
-    for between in [*led, in_parts]:
-        if between is not None:
-            handicap = _LED + (min(parted) / 2 if between is in_parts else 0)
-            attempts += _settled_attempts(between, aim, handicap)
-    for side, graft in product((0, 1), (False, True)):
-        if posed[side].pose.understood:
-            shown = compose_posed(sides, small, side, opaque=whole.opaque, graft=graft)
-            draw = partial(compose_posed, softened, keys, side, opaque=whole.opaque, graft=graft)
-            if not whole.opaque:
-                shown, draw = fill_areas(shown, guide), partial(_filled, draw, guide)
-            handicap = (_GRAFTED if graft else _POSED) + parted[side]
-            attempts.append(_attempt(shown, aim, draw, handicap))
+    for side, graft in product(wanted, (False, True)):
+        shown = compose_posed(sides, small, side, opaque=whole.opaque, graft=graft)
+        draw = partial(compose_posed, softened, (whole.start, whole.end), side, opaque=whole.opaque, graft=graft)
+        if not whole.opaque:
+            shown, draw = fill_areas(shown, guide), partial(_filled, draw, guide)
+        attempts.append(_attempt(shown, aim, draw, (_GRAFTED if graft else _POSED) + parted[side]))
     return attempts
 
 
-def _settled_attempts(between: Between, aim: _Aim, handicap: float) -> list[Attempt]:
-    """Return a led segment, moved onto the guide if that is better, and the same bent if the guide is complete."""
+def _settled_attempt(between: Between, aim: _Aim, handicap: float) -> Attempt:
+    """Return a led segment, moved onto the guide if that is better."""
     best = _led_attempt(between, aim, handicap)
     moved = settled(between, aim.time, aim.drawn, aim.guide, aim.strength)
     if moved is not None and (nearer := _led_attempt(moved, aim, handicap)).cost < best.cost:
-        best, between = nearer, moved
-    bent = _touched_up(between, aim) if aim.complete and not between.opaque else None
-    return [best] if bent is None else [best, _led_attempt(bent, aim, handicap + _BENT)]
+        return nearer
+    return best
 
 
 def _filled(draw: Callable[[], Premultiplied], guide: LineSet) -> Premultiplied:
@@ -231,4 +243,4 @@ def _attempt(
     missed, extra = float(drawn.off(aim.guide.centres).mean()), float(aim.guide.off(drawn.centres).mean())
     met = share_near(aim.guide.strokes, drawn.strokes)
     damage = _TORN * aim.wholeness.torn(picture) + _LOST * aim.wholeness.lost(picture)
-    return Attempt(met, missed + _EXTRA * extra, handicap + damage, draw, led)
+    return Attempt(met, missed + _EXTRA * extra, handicap, damage, draw, led)

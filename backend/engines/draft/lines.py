@@ -136,9 +136,10 @@ def drawn_lines(pixels: Premultiplied) -> Mask:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (across, across))
     clear = 255 - np.ascontiguousarray(pixels[..., 3])
     found = np.zeros(clear.shape, np.bool_)
-    for channel in cv2.split(pixels)[:3]:
+    red, green, blue, _ = cv2.split(pixels)
+    for channel in (red, green, blue):
         found |= cv2.morphologyEx(cv2.add(channel, clear), cv2.MORPH_BLACKHAT, disc) > _STROKE_CONTRAST
-    found &= ~_fills(found, cv2.add(pixels[..., :3].max(axis=-1), clear), disc)
+    found &= ~_fills(found, cv2.add(cv2.max(cv2.max(red, green), blue), clear), disc)
     inside = (clear < 128).astype(np.uint8)
     found |= _light_strokes(luminance_over_white(pixels), inside, found, disc)
     padded = cv2.copyMakeBorder(inside, 1, 1, 1, 1, cv2.BORDER_REPLICATE)

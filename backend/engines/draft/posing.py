@@ -9,7 +9,7 @@ minimised by iterated conditional modes, with new motions proposed from what was
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -106,11 +106,15 @@ class _Beside:
     other: int
     contact: Contact
     places: NDArray[Any]
+    known: dict[int, NDArray[Any]] = field(default_factory=dict)
 
     def torn(self, chosen: NDArray[Any]) -> NDArray[Any]:
         """Return (motions,) what it costs that the region parts from the other under each of them."""
-        there = self.places[chosen[self.other]]
-        return PARTING * self.contact.length * apart(self.places, there, self.contact.slack)
+        motion = int(chosen[self.other])
+        if motion not in self.known:
+            away = apart(self.places, self.places[motion], self.contact.slack)
+            self.known[motion] = PARTING * self.contact.length * away
+        return self.known[motion]
 
 
 def pose(regions: Regions, drawn: Mask, expected: list[Affine], guide: LineSet, fixed: Mask) -> Pose:

@@ -50,8 +50,8 @@ class Wholeness:
 
 
 def _flat(picture: Premultiplied) -> Mask:
-    change = cv2.morphologyEx(picture, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).max(axis=-1)
-    return np.asarray((change < _FLAT) & (picture[..., 3] > _DRAWN))
+    change = cv2.morphologyEx(picture, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    return np.asarray(cv2.inRange(change, (0,) * 4, (_FLAT - 1,) * 4) > 0) & (picture[..., 3] > _DRAWN)
 
 
 def _count(flat: Mask) -> int:
