@@ -26,6 +26,8 @@ from .view import Map, box_around
 SMOOTHNESS = 0.75
 APART_PIXELS = 8.0
 SWEEPS = 5
+#: Mismatches are means over windows of so many pixels.
+_MISMATCH_PIXELS = 5
 #: Outline pixels may take the motion of any region within this many pixels.
 OUTLINE_REACH = 4
 #: In front of an opaque backdrop, outline pixels that match worse than this under the backdrop's motion belong to a
@@ -235,7 +237,7 @@ def _choose(
 
     def chosen(index: int) -> Choice:
         one = seen[index]
-        best = _minimise(sides[index], one.area, _borders(smalls[index]), told[index])
+        best = _minimise(sides[index], one.area, smalls[index].borders, told[index])
         return Choice(best, (first, second)[index], one.area, one.total.min(axis=1) / one.area, one.camera)
 
     one, other = pool.map(chosen, (0, 1))
@@ -295,12 +297,17 @@ def label_pixels(side: Side, chosen: NDArray[Any], camera: int) -> Labels:
 
 @dataclass(frozen=True)
 class _Small:
-    """The side at half size, where costs are summed."""
+    """The side at half size, where costs are summed.
+
+    box: rows and columns around the regions. borders: where regions touch.
+    """
 
     own: Features
     other: Features
     other_drawn: Gray
     labels: NDArray[Any]
+    box: tuple[slice, slice]
+    borders: list[Border]
     motions: list[Affine]
     factor_x: float
     factor_y: float
@@ -313,11 +320,15 @@ class _Small:
         factor_x, factor_y = size[0] / width, size[1] / height
         rows = np.minimum(((np.arange(size[1]) + 0.5) / factor_y).astype(int), height - 1)
         columns = np.minimum(((np.arange(size[0]) + 0.5) / factor_x).astype(int), width - 1)
+        labels = side.regions.labels[rows][:, columns]
+        drawn = labels > 0
         return _Small(
             cv2.resize(side.own, size, interpolation=cv2.INTER_AREA),
             cv2.resize(side.other, size, interpolation=cv2.INTER_AREA),
             cv2.resize(side.other_alpha, size, interpolation=cv2.INTER_AREA),
-            side.regions.labels[rows][:, columns],
+            labels,
+            box_around(drawn if drawn.any() else ~drawn, _MISMATCH_PIXELS // 2),
+            _borders(labels, factor_x, factor_y),
             [resized(motion, factor_x, factor_y) for motion in side.motions],
             factor_x,
             factor_y,
@@ -330,20 +341,19 @@ class _Small:
         return replace(self, motions=[*self.motions, *further])
 
     def cost(self, motion: Affine, opaque: bool, outside: float) -> Map:
-        """Return the mismatch of every pixel under a motion of this size, WORST_COST being 1."""
+        """Return the mismatch of every pixel in the box under a motion of this size, WORST_COST being 1."""
         shape = self.labels.shape
-        cost = match_cost(self.own, warp(self.other, motion, shape, opaque), 5) / WORST_COST
+        there = warp(self.other, motion, shape, opaque)[self.box]
+        cost = match_cost(self.own[self.box], there, _MISMATCH_PIXELS) / WORST_COST
         inside = cv2.warpAffine(
             np.ones(self.other.shape[:2], np.uint8),
             motion,
             (shape[1], shape[0]),
             flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
-        )
+        )[self.box]
         cost[inside == 0] = outside
         if not opaque:
-            landed = cv2.warpAffine(
-                self.other_drawn, motion, (shape[1], shape[0]), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-            )
+            landed = warp(self.other_drawn, motion, shape, False, (0.0,))[self.box]
             cost += np.float32(_NOTHING / 255) * (255 - landed)
         return np.asarray(cost)
 
@@ -369,27 +379,21 @@ class _Mismatch:
         if side.opaque:
             if not still_backdrop:
                 camera = _find_camera(side, small, camera_candidates)
-            back = match_cost(
-                small.other, warp(small.own, inverse(small.motions[camera]), small.labels.shape, True), 5
-            )
+            moved = warp(small.own, inverse(small.motions[camera]), small.labels.shape, True)
+            back = match_cost(small.other, moved, _MISMATCH_PIXELS)
             explained = (back < 0.1 * WORST_COST).astype(np.float32) * np.float32(_EXPLAINED)
         return _Mismatch(np.empty((count, 0)), area, camera, explained).extended(side, small)
 
     def extended(self, side: Side, small: _Small) -> _Mismatch:
         """Return the same with the motions that have come in addition."""
         count, known = self.total.shape
-        flat = small.labels.ravel()
+        labels = small.labels[small.box].ravel()
         further = np.empty((count, len(small.motions) - known))
         for index, motion in enumerate(small.motions[known:]):
             cost = small.cost(motion, side.opaque, _beyond(side))
             if self.explained is not None and known + index != self.camera:
-                cost = cost + cv2.warpAffine(
-                    self.explained,
-                    motion,
-                    (cost.shape[1], cost.shape[0]),
-                    flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                )
-            further[:, index] = np.bincount(flat, cost.ravel(), minlength=count + 1)[1:]
+                cost = cost + warp(self.explained, motion, small.labels.shape, False, (0.0,))[small.box]
+            further[:, index] = np.bincount(labels, cost.ravel(), minlength=count + 1)[1:]
         return replace(self, total=np.concatenate([self.total, further], axis=1))
 
 
@@ -509,13 +513,16 @@ def _minimise(side: Side, area: NDArray[Any], borders: list[Border], costs: NDAr
     return chosen
 
 
-def _borders(small: _Small) -> list[Border]:
-    """Return (region, region, shared border length in small pixels / step, its middle in full pixels)."""
-    height, width = small.labels.shape
+def _borders(labels: NDArray[Any], factor_x: float, factor_y: float) -> list[Border]:
+    """Return (region, region, shared border length in small pixels / step, its middle in full pixels).
+
+    labels: the regions at small size, smaller by the factors.
+    """
+    height, width = labels.shape
     sides = []
     for down, right in ((0, _STEP), (_STEP, 0)):
-        first = small.labels[: height - down, : width - right]
-        second = small.labels[down:, right:]
+        first = labels[: height - down, : width - right]
+        second = labels[down:, right:]
         rows, columns = np.nonzero((first != second) & (first > 0) & (second > 0))
         pair = np.sort(np.column_stack([first[rows, columns], second[rows, columns]]), axis=1)
         sides.append(np.column_stack([pair, columns + right / 2, rows + down / 2]))
@@ -525,8 +532,8 @@ def _borders(small: _Small) -> list[Border]:
     pairs, which = np.unique(points[:, :2].astype(np.int64), axis=0, return_inverse=True)
     which = which.ravel()
     lengths = np.bincount(which)
-    x = np.bincount(which, points[:, 2]) / lengths / small.factor_x
-    y = np.bincount(which, points[:, 3]) / lengths / small.factor_y
+    x = np.bincount(which, points[:, 2]) / lengths / factor_x
+    y = np.bincount(which, points[:, 3]) / lengths / factor_y
     return [
         (int(i), int(j), min(int(length), 40) / _STEP, (float(px), float(py)))
         for (i, j), length, px, py in zip(pairs, lengths, x, y, strict=True)
@@ -578,7 +585,7 @@ def _take_better(
             continue
         box = box_around(near, 3)
         here = near[box]
-        cost = match_cost(side.own[box], side.other_at(int(index), box), 5)
+        cost = match_cost(side.own[box], side.other_at(int(index), box), _MISMATCH_PIXELS)
         cost = np.where(here, cost - 2.0 * own[box], np.inf)
         better = cost < np.minimum(best[box], worst)
         best[box][better] = cost[better]
