@@ -5,10 +5,13 @@ Finding many and choosing later (`labelling`) is what makes large motions possib
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from .affine import (
@@ -58,12 +61,21 @@ class Hypotheses:
     attachments: list[Attachment]
 
 
+@dataclass(frozen=True)
+class Details:
+    """Points of a key that can be told from others, and how each looks; None where there are no points."""
+
+    points: Sequence[cv2.KeyPoint]
+    described: NDArray[Any] | None
+
+
 def find_hypotheses(
-    a: Premultiplied, b: Premultiplied, regions_a: Regions, regions_b: Regions, flow: Flow, *,
-    opaque: bool, canvas_shape: tuple[int, int],
+    a: Premultiplied, b: Premultiplied, regions_a: Regions, regions_b: Regions, flow: Flow,
+    details: tuple[Details, Details], *, opaque: bool, canvas_shape: tuple[int, int],
 ) -> Hypotheses:  # fmt: skip
     """Collect the motions of the whole picture, of matched regions and their neighbourhoods, and of the flow.
 
+    details: of both keys.
     canvas_shape: (height, width) of the whole working picture of which the keys may be a part; what counts as near
     goes by it, so that it does not matter how closely the keys were cut.
     """
@@ -71,7 +83,7 @@ def find_hypotheses(
     shape_a, shape_b = measure(regions_a.cores, regions_a.count), measure(regions_b.cores, regions_b.count)
     pairs = match_regions(regions_a, regions_b, shape_a, shape_b, diagonal)[:MOST_PAIRS]
     attachments = find_attachments((regions_a.labels, regions_b.labels), shape_a.area, pairs)
-    whole = _whole_picture(a, b, diagonal) + _keypoints(a, b) + _all_centres(shape_a, shape_b, pairs, diagonal)
+    whole = _whole_picture(a, b, diagonal) + _of_details(*details) + _all_centres(shape_a, shape_b, pairs, diagonal)
     parts: list[Affine] = []
     if not opaque:
         parts += silhouette(regions_a, regions_b)
@@ -96,17 +108,20 @@ def _whole_picture(a: Premultiplied, b: Premultiplied, diagonal: float) -> list[
     return [translation(offset)] if usable else []
 
 
-def _keypoints(a: Premultiplied, b: Premultiplied) -> list[Affine]:
-    """Up to five motions that textured detail agrees on (SIFT, RANSAC), each from what the ones before left."""
-    detector = cv2.SIFT.create(600)
-    points_a, described_a = detector.detectAndCompute(luminance_over_white(a), np.empty(0, np.uint8))
-    points_b, described_b = detector.detectAndCompute(luminance_over_white(b), np.empty(0, np.uint8))
-    if described_a is None or described_b is None or len(points_a) <= 8 or len(points_b) <= 8:
+def find_details(key: Premultiplied) -> Details:
+    """Find what is textured in a key (SIFT)."""
+    points, described = cv2.SIFT.create(600).detectAndCompute(luminance_over_white(key), np.empty(0, np.uint8))
+    return Details(points, described)
+
+
+def _of_details(a: Details, b: Details) -> list[Affine]:
+    """Up to five motions that textured detail agrees on (RANSAC), each from what the ones before left."""
+    if a.described is None or b.described is None or len(a.points) <= 8 or len(b.points) <= 8:
         return []
-    candidates = cv2.BFMatcher().knnMatch(described_a, described_b, k=2)
+    candidates = cv2.BFMatcher().knnMatch(a.described, b.described, k=2)
     good = [two[0] for two in candidates if len(two) == 2 and two[0].distance < 0.75 * two[1].distance]
-    start = np.array([points_a[match.queryIdx].pt for match in good], np.float32)
-    end = np.array([points_b[match.trainIdx].pt for match in good], np.float32)
+    start = np.array([a.points[match.queryIdx].pt for match in good], np.float32)
+    end = np.array([b.points[match.trainIdx].pt for match in good], np.float32)
     found: list[Affine] = []
     while len(start) >= 6 and len(found) < 5:
         motion, inliers = cv2.estimateAffinePartial2D(start, end, method=cv2.RANSAC, ransacReprojThreshold=2.0)
@@ -171,8 +186,7 @@ def _fit_contour(start: Points, end: Points, guesses: list[Affine]) -> list[tupl
     for _ in range(_ICP_ROUNDS):
         squared = _squared_distances(_moved(motions, start), end)
         nearest = squared.argmin(axis=2)
-        distance = np.sqrt(np.take_along_axis(squared, nearest[..., None], axis=2)[..., 0])
-        weights = 1 / (1 + (distance / (np.median(distance, axis=1, keepdims=True) + 1)) ** 2)
+        weights = _trust(np.sqrt(squared.min(axis=2)))
         motions = np.array([fit_similarity(start, end[n], w) for n, w in zip(nearest, weights, strict=True)])
     squared = _squared_distances(_moved(motions, start), end)
     found = []
@@ -199,6 +213,14 @@ def _squared_distances(a: Points, b: Points) -> Points:
     """Return squared distances (m, n, len(b)) of (m, n, 2) points to `b`; outlines are short enough for that."""
     squared = (a**2).sum(axis=-1)[..., None] + (b**2).sum(axis=1) - 2 * a @ b.T
     return np.asarray(np.maximum(squared, 0))
+
+
+def _trust(distances: NDArray[Any]) -> NDArray[Any]:
+    """Return how much pairs of points count that are so far apart (..., n): less beyond the median of their n."""
+    in_order = np.sort(distances, axis=-1)
+    count = distances.shape[-1]
+    median = (in_order[..., (count - 1) // 2, None] + in_order[..., count // 2, None]) / 2
+    return np.asarray(1 / (1 + (distances / (median + 1)) ** 2))
 
 
 def _misfit(squared: Points) -> float:
@@ -238,9 +260,7 @@ def _fit_rigid(start: Points, end: Points, motion: Affine) -> Affine:
     """Iterative closest point without scaling: what is partly covered would seem to shrink."""
     for _ in range(_RIGID_ROUNDS):
         squared = _squared_distances(_moved(motion[None], start), end)[0]
-        distance = np.sqrt(squared.min(axis=1))
-        weights = 1 / (1 + (distance / (np.median(distance) + 1)) ** 2)
-        motion = fit_rigid(start, end[squared.argmin(axis=1)], weights)
+        motion = fit_rigid(start, end[squared.argmin(axis=1)], _trust(np.sqrt(squared.min(axis=1))))
     return motion
 
 
@@ -263,12 +283,13 @@ def _flow_fits(regions: Regions, shapes: Shapes, flow: Flow) -> list[Affine]:
     """What the dense flow says about each large region, as a similarity that ignores its outliers."""
     found = []
     for region in np.argsort(-shapes.area, kind="stable")[:MOST_PAIRS]:
-        rows, columns = np.nonzero(regions.labels == region + 1)
-        if len(rows) < 12:
+        places = np.flatnonzero(regions.labels == region + 1)
+        if len(places) < 12:
             continue
-        chosen = np.linspace(0, len(rows) - 1, min(120, len(rows))).astype(int)
-        start = np.column_stack([columns[chosen], rows[chosen]]).astype(np.float64)
-        end = start + flow[rows[chosen], columns[chosen]]
+        chosen = np.linspace(0, len(places) - 1, min(120, len(places))).astype(int)
+        rows, columns = np.divmod(places[chosen], regions.labels.shape[1])
+        start = np.column_stack([columns, rows]).astype(np.float64)
+        end = start + flow[rows, columns]
         motion = fit_similarity(start, end)
         error = np.linalg.norm(transform(motion, start) - end, axis=1)
         found.append(fit_similarity(start, end, 1 / (1 + (error / 1.5) ** 2)))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .colour import LIVE_ALPHA, Premultiplied, over_grey
-from .view import Mask, nearest_true
+from .view import Mask, spread
 
 PALETTE_SIZE = 14
 #: Alpha counts this much against Lab in colour distances.
@@ -43,22 +43,27 @@ class Regions:
         return len(self.colours)
 
 
-def _coordinates(pixels: Premultiplied) -> NDArray[Any]:
-    lab = cv2.cvtColor(over_grey(pixels), cv2.COLOR_RGB2LAB)
-    return np.dstack([lab, pixels[..., 3] * _ALPHA_WEIGHT]).astype(np.float32)
+def _coordinates(pixels: Premultiplied, where: NDArray[Any]) -> NDArray[Any]:
+    """Return (n, 4) float32, Lab and weighted alpha, of the pixels at these flat indices."""
+    lab = cv2.cvtColor(over_grey(pixels), cv2.COLOR_RGB2LAB).reshape(-1, 3)
+    points = np.empty((len(where), 4), np.float32)
+    points[:, :3] = lab[where]
+    points[:, 3] = pixels.reshape(-1, 4)[where, 3] * _ALPHA_WEIGHT
+    return points
 
 
 def joint_palette(a: Premultiplied, b: Premultiplied) -> NDArray[Any]:
     """Return the colours that both keys are painted with, (at most PALETTE_SIZE, 4) float32, k-means."""
     samples = []
     for pixels in (a, b):
-        drawn = _coordinates(pixels)[pixels[..., 3] > 20]
+        drawn = np.flatnonzero(pixels[..., 3] > 20)
         if len(drawn):
-            samples.append(drawn[np.linspace(0, len(drawn) - 1, min(len(drawn), 5000)).astype(int)])
+            some = drawn[np.linspace(0, len(drawn) - 1, min(len(drawn), 5000)).astype(int)]
+            samples.append(_coordinates(pixels, some))
     if not samples:
         return np.zeros((1, 4), np.float32)
     points = np.concatenate(samples)
-    distinct = len(np.unique(points.astype(np.int32) // 6, axis=0))
+    distinct = len(np.unique((points.astype(np.int64) // 6) @ [1 << 24, 1 << 16, 1 << 8, 1]))
     cv2.setRNGSeed(1)  # k-means starts at random; the same keys must give the same colours
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 12, 1.0)
     _, _, palette = cv2.kmeans(
@@ -96,20 +101,18 @@ def find_regions(
     else:
         cores[live] = 1
         colours.append(palette[0])
-    labels = cores.copy()
-    nearest = nearest_true(cores > 0)
-    if nearest is not None:
-        labels = cores[nearest]
+    labels = spread(cores)
     labels[~live & (cores == 0)] = 0
     return Regions(cores, labels, np.array(colours, np.float32), live)
 
 
 def _nearest_colour(pixels: Premultiplied, palette: NDArray[Any], live: Mask) -> NDArray[Any]:
     """Return the number (from 1) of the closest palette colour for live pixels, 0 elsewhere; specks removed."""
-    points = _coordinates(pixels).reshape(-1, 4)
-    closeness = points @ palette.T - (palette**2).sum(axis=1) / 2
-    named = (closeness.argmax(axis=1) + 1).astype(np.uint8).reshape(live.shape)
-    named[~live] = 0
+    drawn = np.flatnonzero(live)
+    closeness = _coordinates(pixels, drawn) @ palette.T
+    closeness -= (palette**2).sum(axis=1) / 2
+    named = np.zeros(live.shape, np.uint8)
+    named.ravel()[drawn] = closeness.argmax(axis=1) + 1
     named = np.asarray(cv2.medianBlur(named, 3))
     named[~live] = 0
     return named
@@ -250,10 +253,9 @@ def measure(cores: NDArray[Any], count: int) -> Shapes:
 
 def outline(cores: NDArray[Any], region: int, points: int = 64) -> NDArray[Any]:
     """Return up to that many points (n, 2) along the outer border of a region (numbered from 1)."""
-    mask = cores == region
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    top, left = int(rows[0]), int(columns[0])
-    crop = mask[top : rows[-1] + 1, left : columns[-1] + 1].astype(np.uint8)
+    mask = (cores == region).view(np.uint8)
+    left, top, width, height = cv2.boundingRect(mask)
+    crop = mask[top : top + height, left : left + width]
     borders, _ = cv2.findContours(crop, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     longest = np.asarray(max(borders, key=len), np.float64).reshape(-1, 2)
     chosen = np.linspace(0, len(longest) - 1, min(points, len(longest))).astype(int)

@@ -17,7 +17,7 @@ from .contacts import find_joints
 from .features import WORST_COST, Features, features, match_cost
 from .flow import Flow, FlowMotion, dense_flow
 from .front_order import front_order, with_features_in_front
-from .hypotheses import find_hypotheses
+from .hypotheses import find_details, find_hypotheses
 from .labelling import Choice, Labels, Side, choose_motions, label_pixels, simplified
 from .layers import LayeredMotion, cut_layer
 from .limbs import Turns
@@ -138,12 +138,14 @@ def _understand(keys: _Keys, *, still_backdrop: bool, canvas_shape: tuple[int, i
     """Find how the flat regions of both keys move."""
     (a, b), (seen_a, seen_b), opaque = keys.pictures, keys.seen, keys.opaque
     with LastingThreads() as pool:
-        palette = joint_palette(a, b)
+        details = pool.submit(find_details, a), pool.submit(find_details, b)
         flow = pool.submit(lambda: keys.forth)
+        palette = joint_palette(a, b)
         found = list(pool.map(lambda key: find_regions(key, palette, opaque, canvas_shape), (a, b)))
         hypotheses = find_hypotheses(
-            a, b, found[0], found[1], flow.result(), opaque=opaque, canvas_shape=canvas_shape
-        )
+            a, b, found[0], found[1], flow.result(), (details[0].result(), details[1].result()), opaque=opaque,
+            canvas_shape=canvas_shape,
+        )  # fmt: skip
         motions, attachments = hypotheses.motions, hypotheses.attachments
         joints = [[] if opaque else find_joints(one.labels) for one in found]
         sides = (

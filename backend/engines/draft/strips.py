@@ -152,12 +152,12 @@ def _profile(values: NDArray[Any], bins: NDArray[Any], count: int) -> NDArray[An
 def _medians(values: NDArray[Any], bins: NDArray[Any], count: int) -> NDArray[Any]:
     """Return the median of the values in each bin, NaN where there are none."""
     out = np.full(count, np.nan)
-    order = np.argsort(bins, kind="stable")
-    starts = np.searchsorted(bins[order], np.arange(count + 1))
-    for place in range(count):
-        inside = values[order[starts[place] : starts[place + 1]]]
-        if len(inside):
-            out[place] = np.median(inside)
+    in_order = values[np.lexsort((values, bins))]
+    sizes = np.bincount(bins, minlength=count)
+    starts = np.cumsum(sizes) - sizes
+    filled = sizes > 0
+    low, high = (starts + (sizes - 1) // 2)[filled], (starts + sizes // 2)[filled]
+    out[filled] = (in_order[low] + in_order[high]) / 2
     return out
 
 

@@ -176,11 +176,40 @@ def nearest_true(mask: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None
     """Return for every pixel the (row, column) of a True pixel closest to it; None when there is no True pixel."""
     if not mask.any():
         return None
-    _, labels = cv2.distanceTransformWithLabels(
-        (~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
+    labels = _cells(mask)
     rows, columns = np.nonzero(mask)
     index = np.zeros(int(labels.max()) + 1, np.intp)
     index[labels[rows, columns]] = np.arange(len(rows))
     source = index[labels]
     return rows[source], columns[source]
+
+
+def fill_from_nearest(pixels: NDArray[Any], where: Mask, known: Mask) -> bool:
+    """Give pixels, in place, the value of the nearest known one; say whether any is known."""
+    if not known.any():
+        return False
+    cells = _cells(known)
+    places = np.flatnonzero(known)
+    of_cell = np.zeros(int(cells.max()) + 1, np.intp)
+    of_cell[cells.ravel()[places]] = places
+    pixels[where] = pixels.reshape(-1, *pixels.shape[2:])[of_cell[cells[where]]]
+    return True
+
+
+def spread(values: NDArray[Any]) -> NDArray[Any]:
+    """Return whole numbers (height, width), the zeros among them replaced by the nearest other number, if any."""
+    known = values > 0
+    if not known.any():
+        return values.copy()
+    cells = _cells(known)
+    of_cell = np.zeros(int(cells.max()) + 1, values.dtype)
+    of_cell[cells[known]] = values[known]
+    return np.asarray(of_cell[cells])
+
+
+def _cells(mask: Mask) -> NDArray[np.int32]:
+    """Return for every pixel which True pixel is closest to it, by a number that this pixel has, too."""
+    _, cells = cv2.distanceTransformWithLabels(
+        (~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    return np.asarray(cells, np.int32)
