@@ -36,12 +36,33 @@ def premultiply(picture: Picture) -> Premultiplied:
 
 def straighten(pixels: Premultiplied) -> Picture:
     """Turn premultiplied 8 bit into a straight float picture; clear pixels become clear black."""
-    alpha = pixels[..., 3:].astype(np.float32)
-    out = np.empty(pixels.shape, np.float32)
-    np.divide(pixels[..., :3], np.maximum(alpha, 1), out=out[..., :3])
-    np.minimum(out[..., :3], 1.0, out=out[..., :3])
-    out[..., 3:] = alpha / 255
+    *colours, alpha = (channel.astype(np.float32) for channel in cv2.split(pixels))
+    covered = np.maximum(alpha, 1)
+    straight = cv2.merge([*(np.minimum(colour / covered, 1) for colour in colours), alpha / 255])
+    return np.asarray(straight, np.float32)
+
+
+def differ(a: Premultiplied, b: Premultiplied) -> NDArray[np.bool_]:
+    """Return (height, width): where two pictures are not the same."""
+    return np.asarray(a.view(np.uint32)[..., 0] != b.view(np.uint32)[..., 0])
+
+
+def overwrite(target: NDArray[Any], pixels: NDArray[Any], where: NDArray[np.bool_]) -> None:
+    """Put pixels, in place, over those of a target (a picture or a part of one) of the same kind."""
+    cv2.copyTo(pixels, where.view(np.uint8), target)
+
+
+def either(where: NDArray[np.bool_], pixels: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
+    """Return pixels where so wanted, others elsewhere; both are pictures of the same kind."""
+    out = others.copy()
+    overwrite(out, pixels, where)
     return out
+
+
+def largest_channel(pixels: Premultiplied) -> Gray:
+    """Return (height, width): the largest value of each pixel's four."""
+    channels = cv2.split(pixels)
+    return cv2.max(cv2.max(channels[0], channels[1]), cv2.max(channels[2], channels[3]))
 
 
 def is_opaque(pixels: Premultiplied) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .colour import Gray, Premultiplied
+from .colour import Premultiplied, differ, either, largest_channel, overwrite
 from .thin_lines import Ink, limits, no_darker, sharpened
-from .view import LEAST_CONFIDENCE, Map, Mask, View, nearest_true
+from .view import LEAST_CONFIDENCE, Map, Mask, View, fill_from_nearest
 
 #: Colour differences (of 255) up to the first number are averaged, from the second number on chosen.
 AGREE, DISAGREE = 14.0, 36.0
@@ -47,7 +47,7 @@ def compose(
     if opaque:
         trust = np.where(both, trust, from_a.seen.astype(np.float32) - from_b.seen)
     window = int(_DIFFERENCE_PIXELS * scale) | 1
-    difference = cv2.blur(_largest_channel(cv2.absdiff(a, b)), (window, window))
+    difference = cv2.blur(largest_channel(cv2.absdiff(a, b)), (window, window))
     share = np.clip(1 - (np.arange(256, dtype=np.float32) - AGREE) / (DISAGREE - AGREE), 0, 1)
     chosen = (trust > 0).astype(np.float32)
     weight = chosen + cv2.LUT(difference, share) * (np.float32(1 - time) - chosen)
@@ -55,7 +55,7 @@ def compose(
         np.copyto(weight, chosen, where=~both)
     mean = cv2.blendLinear(a, b, weight, 1 - weight)
     if ink is not None:
-        _crispen(mean, (a != b).any(axis=-1) & (weight > 0) & (weight < 1), ink)
+        _crispen(mean, differ(a, b) & (weight > 0) & (weight < 1), ink)
     return mean
 
 
@@ -70,12 +70,7 @@ def _crispen(pixels: Premultiplied, softened: Mask, ink: Ink) -> None:
     low, high = limits(pixels[box], ink)
     crisp = cv2.max(sharpened(pixels[box], _CRISPNESS), cv2.erode(low, square))
     crisp = no_darker(cv2.min(crisp, cv2.dilate(high, square)), pixels[box], ink)
-    np.copyto(pixels[box], crisp, where=softened[box][..., None])
-
-
-def _largest_channel(pixels: Premultiplied) -> Gray:
-    channels = cv2.split(pixels)
-    return cv2.max(cv2.max(channels[0], channels[1]), cv2.max(channels[2], channels[3]))
+    overwrite(pixels[box], crisp, softened[box])
 
 
 def _trust(a: View, b: View, time: float, opaque: bool, scale: float) -> Map:
@@ -109,19 +104,18 @@ def _fill_unseen(from_a: View, from_b: View) -> tuple[Premultiplied, Premultipli
     backdrop_a = seen_a if from_a.backdrop is None else seen_a & from_a.backdrop[box]
     backdrop_b = seen_b if from_b.backdrop is None else seen_b & from_b.backdrop[box]
     known = cv2.erode((backdrop_a | (~seen_a & backdrop_b)).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    nearest = nearest_true(known if known.any() else ~inside)
-    if nearest is None:
+    shown = _without_lines(either(seen_a, a[box], b[box]), known)
+    if not fill_from_nearest(shown, inside, known if known.any() else ~inside):
         return a, b
-    shown = _without_lines(np.where(seen_a[..., None], a[box], b[box]), known)
-    shown[inside] = shown[nearest[0][inside], nearest[1][inside]]
     smooth = cv2.blur(shown, (5, 5))
-    a[box][inside] = b[box][inside] = smooth[inside]
+    for picture in (a, b):
+        overwrite(picture[box], smooth, inside)
     return a, b
 
 
 def _without_lines(pixels: Premultiplied, known: Mask) -> Premultiplied:
     """Return what is known of the backdrop without its thin dark lines, which would smear when filled with."""
     square = np.ones((_LINE_PIXELS, _LINE_PIXELS), np.uint8)
-    lightest = cv2.dilate(np.where(known[..., None], pixels, np.uint8(0)), square)
-    closed = cv2.erode(np.where(known[..., None], lightest, np.uint8(255)), square)
-    return np.where(known[..., None], closed, pixels)
+    lightest = cv2.dilate(either(known, pixels, np.zeros_like(pixels)), square)
+    closed = cv2.erode(either(known, lightest, np.full_like(pixels, 255)), square)
+    return either(known, closed, pixels)

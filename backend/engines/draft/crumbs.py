@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .colour import Gray, Premultiplied
-from .view import nearest_true
+from .view import fill_from_nearest
 
 #: Islands smaller than this share of the drawing may be crumbs.
 _SMALL_ISLAND = 0.1
@@ -66,7 +66,7 @@ def _inked(pixels: Premultiplied, drawn: NDArray[Any]) -> float:
     """Return the share of ink along the inner side of a border of what is drawn."""
     core = cv2.erode(drawn.astype(np.uint8), np.ones((_RIM_PIXELS, _RIM_PIXELS), np.uint8)) > 0
     rim = drawn & ~core
-    return float((pixels[..., :3].max(axis=-1)[rim] < _INK).mean()) if rim.any() else 0.0
+    return float((pixels[rim, :3].max(axis=-1) < _INK).mean()) if rim.any() else 0.0
 
 
 def without_crumbs(pixels: Premultiplied, allowed: Specks) -> Premultiplied:
@@ -91,10 +91,7 @@ def without_crumbs(pixels: Premultiplied, allowed: Specks) -> Premultiplied:
         left, top, across, down = boxes[hole][:4]
         box = np.s_[max(top - _AROUND, 0) : top + down + _AROUND, max(left - _AROUND, 0) : left + across + _AROUND]
         filled = cv2.dilate((pieces[box] == hole).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        nearest = nearest_true(~filled & (alpha[box] > _DRAWN))
-        if nearest is not None:
-            patch = inside[box]
-            patch[filled] = patch[nearest[0][filled], nearest[1][filled]]
+        fill_from_nearest(inside[box], filled, ~filled & (alpha[box] > _DRAWN))
     return out
 
 
@@ -112,7 +109,7 @@ def _tears(
             continue
         near = cv2.dilate(clear.astype(np.uint8), np.ones((_RIM_PIXELS, _RIM_PIXELS), np.uint8)) > 0
         rim = near & ~clear & (inside[box][..., 3] > _DRAWN)
-        if rim.any() and (inside[box][..., :3].max(axis=-1)[rim] < _INK).mean() < _INKED_RIM:
+        if rim.any() and (inside[box][rim, :3].max(axis=-1) < _INK).mean() < _INKED_RIM:
             found.append(int(hole))
     return found
 

@@ -17,7 +17,7 @@ from ...errors import UserError
 from ...machine.lasting_threads import LastingThreads
 from .. import Frame, Interval, Report
 from .between import Between
-from .colour import Premultiplied, premultiply, straighten
+from .colour import Premultiplied, differ, overwrite, premultiply, straighten
 from .guided import follow_guides
 
 if TYPE_CHECKING:
@@ -112,11 +112,11 @@ def _fitted(picture: Picture, shape: tuple[int, ...]) -> Picture:
 def _finished(drawn: Premultiplied, start: Premultiplied, original: Picture) -> Picture:
     """Return a straight picture in which what looks like the start key is the artist's own, to the last bit."""
     picture = original.copy()
-    changed = drawn.view(np.uint32)[..., 0] != start.view(np.uint32)[..., 0]
+    changed = differ(drawn, start)
     for top in range(0, len(picture), _ROWS):
         rows = np.s_[top : top + _ROWS]
         columns = np.flatnonzero(changed[rows].any(axis=0))
         if len(columns):
             box = np.s_[rows, columns[0] : columns[-1] + 1]
-            np.copyto(picture[box], straighten(drawn[box]), where=changed[box][..., None])
+            overwrite(picture[box], straighten(drawn[box]), changed[box])
     return picture

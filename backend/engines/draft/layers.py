@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from .affine import Affine, after, inverse, transform
 from .bending import Field, enlarged, resample
-from .colour import Premultiplied
+from .colour import Premultiplied, overwrite
 from .labelling import resized
 from .paths import Paths
 from .sway import Bend, Sway
-from .view import NO_OFFSET, Map, Mask, Origins, Plane, Source, View, nearest_true, pixel_grid
+from .view import NO_OFFSET, Map, Mask, Origins, Plane, Source, View, fill_from_nearest, pixel_grid
 
 #: Rows and columns.
 Box = tuple[slice, slice]
@@ -31,8 +31,8 @@ _MARGIN_PIXELS = 2
 class Layer:
     """One part of a key, cut out at (left, top), in working pixels.
 
-    mask: uint8 (height, width, 3): how surely a pixel belongs to the part, its confidence, whether it is hidden (0
-    or 255). from_plate: drawn from the plate, not from the key itself.
+    mask: uint8 (height, width, 4): how surely a pixel belongs to the part, its confidence, whether it is hidden (0
+    or 255), nothing. from_plate: drawn from the plate, not from the key itself.
     """
 
     number: int
@@ -65,7 +65,8 @@ def cut_layer(
     kernel = np.ones((2 * _MARGIN_PIXELS + 1,) * 2, np.uint8)
     level = cv2.dilate(inside.astype(np.uint8), kernel) * np.uint8(_MARGIN)
     level[inside] = np.where(soft[box][inside], _RIM, _CORE)
-    mask = np.dstack([level, (confidence[box] * 255).astype(np.uint8), hidden[box] * np.uint8(255)])
+    certain, gone = (confidence[box] * 255).astype(np.uint8), hidden[box] * np.uint8(255)
+    mask = cv2.merge([level, certain, gone, np.zeros_like(level)])  # four are resampled faster than three
     return Layer(number, int(left), int(top), mask, from_plate)
 
 
@@ -127,11 +128,9 @@ class LayeredMotion:
         around = cv2.dilate(self.redrawn.astype(np.uint8), np.ones((3, 3), np.uint8))
         gone = cv2.resize(around * np.uint8(255), (width, height), interpolation=cv2.INTER_LINEAR) > 0
         left = cv2.resize(self.behind.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
-        nearest = nearest_true(left & ~gone)
-        if nearest is None:
-            return Source(plane := Plane.of(key), plane)
         plate = key.copy()
-        plate[gone] = key[nearest[0][gone], nearest[1][gone]]
+        if not fill_from_nearest(plate, gone, left & ~gone):
+            return Source(plane := Plane.of(key), plane)
         return Source(Plane.of(key), Plane.of(plate))
 
     def view(
@@ -143,22 +142,21 @@ class LayeredMotion:
         picture = np.zeros((*shape, 4), np.uint8) if self.backdrop is None else source.key.pixels[band].copy()
         core = np.zeros(shape, np.bool_)
         rim, margin, backdrop = core.copy(), core.copy(), core.copy()
-        carried = np.zeros((*shape, 2), np.uint8)
+        carried = np.zeros((*shape, 4), np.uint8)
         for placed in self._placed(fraction, offset, band):
             here, level = placed.here, placed.mask[..., 0]
             is_core = level > _IS_CORE
             written = is_core | ((level > _IS_MARGIN) & ~core[here])
             moved = placed.drawn_from(source)
-            np.copyto(picture[here].view(np.uint32), moved.view(np.uint32), where=written[..., None])
-            facts = np.ascontiguousarray(placed.mask[..., 1:]).view(np.uint16)
-            np.copyto(carried[here].view(np.uint16), facts, where=written[..., None])
+            overwrite(picture[here], moved, written)
+            overwrite(carried[here], placed.mask, written)
             core[here] |= is_core
             rim[here] |= level > _IS_RIM
             margin[here] |= written
             if self.backdrop is not None:
                 np.copyto(backdrop[here], placed.layer.number == self.backdrop, where=written)
         view = View(
-            picture, _closed(core | rim, margin), carried[..., 0] * np.float32(1 / 255), carried[..., 1] > 127,
+            picture, _closed(core | rim, margin), carried[..., 1] * np.float32(1 / 255), carried[..., 2] > 127,
             None if self.backdrop is None else backdrop,
         )  # fmt: skip
         if self.morph is None:
