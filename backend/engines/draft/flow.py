@@ -14,28 +14,62 @@ from numpy.typing import NDArray
 
 from .colour import LIVE_ALPHA, Gray, Premultiplied
 from .features import WORST_COST, Features, flow_channel, match_cost
-from .view import LEAST_CONFIDENCE, NO_OFFSET, Map, Mask, Origins, Plane, Source, View, nearest_true, pixel_grid
+from .view import (
+    LEAST_CONFIDENCE,
+    NO_OFFSET,
+    Map,
+    Mask,
+    Motion,
+    Origins,
+    Plane,
+    Source,
+    View,
+    nearest_true,
+    pixel_grid,
+)
 
 #: OpenCV's search reads beyond pictures that are wide and lower than this (pixels).
 _LEAST_SIDE = 32
+
+#: A pixel returns when the flow back misses it by no more than this; one missed by so many pixels more is lost, and
+#: counts so much.
+_RETURNS_PIXELS, _LOST_PIXELS, _LOST_COUNTS = 1.0, 8.0, 0.2
 
 #: (height, width, 2) float32: displacement in pixels, x then y.
 Flow = NDArray[Any]
 
 
-def dense_flow(a: Features, b: Features) -> Flow:
-    """Return where every pixel of `a` goes in `b`."""
-    return search_flow(flow_channel(a), flow_channel(b))
+def dense_flow(a: Features, b: Features, guess: Flow | None = None) -> Flow:
+    """Return where every pixel of `a` goes in `b`. guess: about where; the search begins there."""
+    return search_flow(flow_channel(a), flow_channel(b), guess)
 
 
-def search_flow(a: Gray, b: Gray) -> Flow:
-    """Return where every pixel of one channel goes in the other."""
+def search_flow(a: Gray, b: Gray, guess: Flow | None = None) -> Flow:
+    """Return where every pixel of one channel goes in the other. guess: about where; the search begins there."""
     height, width = a.shape
+    begin = np.zeros((height, width, 2), np.float32) if guess is None else guess
     below, right = max(0, _LEAST_SIDE - height), max(0, _LEAST_SIDE - width)
-    here, there = (cv2.copyMakeBorder(channel, 0, below, 0, right, cv2.BORDER_REPLICATE) for channel in (a, b))
+    here, there, begin = (
+        cv2.copyMakeBorder(channel, 0, below, 0, right, cv2.BORDER_REPLICATE) for channel in (a, b, begin)
+    )
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    found = search.calc(here, there, np.zeros((*here.shape, 2), np.float32))
+    found = search.calc(here, there, begin)
     return np.ascontiguousarray(found[:height, :width])
+
+
+def flow_of(motions: tuple[Motion, Motion]) -> tuple[Flow, Flow]:
+    """Return where the pixels of both keys go, by the motions of both, at working size.
+
+    It is read from the other key's motion, which knows where each of these pixels comes from.
+    """
+    found = []
+    for motion in motions[::-1]:
+        came = motion.origins(1.0)
+        x, y = pixel_grid(*came.x.shape)
+        way = np.dstack([came.x - x, came.y - y]).astype(np.float32)
+        nearest = nearest_true(came.seen)
+        found.append(way if nearest is None else np.ascontiguousarray(way[nearest]))
+    return found[0], found[1]
 
 
 def follow(pixels: NDArray[Any], flow: Flow) -> NDArray[Any]:
@@ -60,11 +94,18 @@ class FlowMotion:
 
     @staticmethod
     def of(
-        key: Premultiplied, other: Premultiplied, a: Features, b: Features, flow: Flow, opaque: bool
+        key: Premultiplied, other: Premultiplied, a: Features, b: Features, flows: tuple[Flow, Flow], opaque: bool
     ) -> FlowMotion:
-        """Return the motion of `key` (features `a`) towards the key `other` (features `b`)."""
+        """Return the motion of `key` (features `a`) towards the key `other` (features `b`).
+
+        flows: there and back again. A pixel that does not come back is covered in the other key, and matches what
+        covers it by chance at best.
+        """
+        flow, back = flows
         cost = match_cost(a, follow(b, flow), 5)
-        confidence = np.clip(1 - cost / WORST_COST, LEAST_CONFIDENCE, 1).astype(np.float32)
+        missed = cv2.magnitude(*cv2.split(flow + follow(back, flow)))
+        returns = np.clip(1 - (missed - _RETURNS_PIXELS) / _LOST_PIXELS, _LOST_COUNTS, 1)
+        confidence = np.clip((1 - cost / WORST_COST) * returns, LEAST_CONFIDENCE, 1).astype(np.float32)
         live = np.ones(confidence.shape, np.bool_) if opaque else key[..., 3] > LIVE_ALPHA
         sources = np.flatnonzero(live)
         order = np.argsort(confidence.ravel()[sources], kind="stable")

@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
-from .colour import LIVE_ALPHA, Premultiplied
-from .view import Motion
+from .colour import LIVE_ALPHA, Gray, Premultiplied
+from .composing import compose
+from .features import edges
+from .view import Map, Mask, Motion, View
 
+#: When both keys are compared.
+_OPAQUE_TIMES, _CLEAR_TIMES = (0.3, 0.5, 0.7), (0.5,)
 #: A colour difference (of 255) that counts as entirely different.
 WORST_DIFFERENCE = 90.0
-#: Opaque pictures: the largest mean disagreement of flat art whose regions were understood.
+#: In flat art at least this share of what is drawn, lines and all, differs from what is beside it by no more than
+#: so much (of 255).
+_FLAT_SHARE = 0.42
+_FLAT_RANGE = 3
+
+#: Flat art: the largest mean disagreement when its regions were understood.
 MOST_DISAGREEMENT = 0.045
-#: Up to this, they are kept when flow disagrees more than twice as much: its motions are too large for flow.
-MOST_DISAGREEMENT_IF_FLOW_FAILS = 0.15
-HALF_OF_FLOW = 0.5
-#: Transparent flat art: up to this, regions were understood, whatever flow says: it smears until it agrees.
+#: In front of a backdrop they were not, however well they agree, when so many edges are torn ones: a mover that is
+#: small says little about the mean.
+MOST_TORN = 0.3
+#: On clear ground they were up to this, whatever flow says: it smears until it agrees.
 UNDERSTOOD = 0.2
 #: But not where parts slide apart along more than this share of their borders, as those of a turning head do.
 MOST_SLIP = 0.75
 #: It is a head that turns when, in one piece whose features are drawn anew, it disagrees no more than so much, and
 #: than so many times as much as in parts.
 TURNS, TURNS_AS_WELL = 0.3, 1.25
-#: In flat art at least this share of what is drawn, lines and all, differs from what is beside it by no more than
-#: so much (of 255).
-_FLAT_SHARE = 0.42
-_FLAT_RANGE = 3
-#: Beyond, they must disagree less than flow; parts that slide apart along all their borders, as cloth cut to pieces
-#: would, count twice.
-BETTER_THAN_FLOW = 1.0
+#: Otherwise they must disagree so many times as much as flow, at most: flat art, parts that slide apart along all
+#: their borders counting twice, less in front of a backdrop; and what is painted, on clear ground and in front of a
+#: backdrop, where it also may tear no more than flow does.
+_FLAT_CLEAR, _FLAT_OPAQUE, _PAINTED_CLEAR, _PAINTED_OPAQUE = 1.0, 0.8, 0.85, 0.7
+#: Flow that regions led must disagree so many times as much as flow without them, at most: what flow finds by
+#: itself they can only spoil.
+_LED_BETTER = 0.9
 #: From this on a clear drawing is torn to pieces on its way.
 COMES_APART = 0.45
+
+#: An edge that was brought along may lie a little off: windows this wide, in pixels, are searched for it.
+_EDGE_WINDOW = 5
 
 
 def is_flat(key: Premultiplied) -> bool:
@@ -41,31 +55,76 @@ def is_flat(key: Premultiplied) -> bool:
     return bool((change[drawn] <= _FLAT_RANGE).mean() > _FLAT_SHARE) if drawn.any() else True
 
 
-def opaque_disagreement(a: Premultiplied, b: Premultiplied, motions: tuple[Motion, Motion]) -> float:
-    """Return how much the keys differ (0..1) where both are seen, 30 % and 70 % of the way."""
-    found = []
-    for time in (0.3, 0.7):
-        both, difference = _meet(a, b, motions, time)
-        found.append(float((difference * (both == 2)).mean()))
-    return sum(found) / 2
+@dataclass(frozen=True)
+class Meeting:
+    """What becomes of both keys when they are brought to the same moment.
+
+    disagreement: how much they differ, 0..1: opaque keys where both are seen, clear ones where either is, seen by
+    one alone being the worst. torn: edges of the frame that no edge of a key was brought to, as a share of the
+    keys' edges; 0 on clear ground, where tears are holes and are closed.
+    """
+
+    disagreement: float
+    torn: float
+    opaque: bool
+
+    def is_understood(self, slip: float) -> bool:
+        """Say whether flat art meets so well that flow need not be asked.
+
+        slip: along what share of their borders parts slide apart.
+        """
+        if self.opaque:
+            return self.disagreement <= MOST_DISAGREEMENT and self.torn <= MOST_TORN
+        return self.disagreement <= MOST_DISAGREEMENT or (self.disagreement <= UNDERSTOOD and slip <= MOST_SLIP)
+
+    def leads_better_than(self, plain: Meeting) -> bool:
+        """Say whether flow that regions led, which meets like this, is better than flow that meets like that."""
+        return self.disagreement < _LED_BETTER * plain.disagreement
+
+    def is_better_than_flow(self, plain: Meeting, led: Meeting, *, flat: bool, slip: float) -> bool:
+        """Say whether regions that meet like this are better than flow.
+
+        plain: how flow meets that was found without them. led: that which they led; on clear ground it smears flat
+        art until it agrees and says nothing there. slip: as above.
+        """
+        better = min(plain, led, key=lambda flow: flow.disagreement)
+        if flat and not self.opaque:
+            return self.disagreement * (1 + slip) < _FLAT_CLEAR * plain.disagreement
+        if flat and self.torn <= MOST_TORN:
+            return self.disagreement < _FLAT_OPAQUE * better.disagreement
+        if not self.opaque:
+            return self.disagreement < _PAINTED_CLEAR * better.disagreement
+        return self.disagreement < _PAINTED_OPAQUE * better.disagreement and self.torn <= better.torn
 
 
-def transparent_disagreement(a: Premultiplied, b: Premultiplied, motions: tuple[Motion, Motion]) -> float:
-    """Return how much the keys differ (0..1) half way over all that is seen; seen by one alone is the worst."""
-    both, difference = _meet(a, b, motions, 0.5)
-    if not both.any():
-        return 0.0
-    return float(np.where(both == 2, difference, 1.0)[both > 0].mean())
+def meeting(keys: tuple[Premultiplied, Premultiplied], motions: tuple[Motion, Motion], *, opaque: bool) -> Meeting:
+    """Bring both keys (at working size) to the same moments and compare them."""
+    sources = [motion.source(key) for motion, key in zip(motions, keys, strict=True)]
+    outlines = [edges(key) for key in keys] if opaque else []
+    most = max([1, *(int(np.count_nonzero(found)) for found in outlines)])
+    disagreements, torn = [], []
+    for time in _OPAQUE_TIMES if opaque else _CLEAR_TIMES:
+        views = motions[0].view(sources[0], time), motions[1].view(sources[1], 1 - time)
+        disagreements.append(_disagreement(views, opaque=opaque))
+        if opaque:
+            made = edges(compose(views, time, opaque=True)) > 0
+            for found, motion, fraction in zip(outlines, motions, (time, 1 - time), strict=True):
+                made &= ~_brought(found, motion, fraction)
+            torn.append(int(np.count_nonzero(made)) / most)
+    return Meeting(float(np.mean(disagreements)), float(np.mean(torn)) if torn else 0.0, opaque)
 
 
-def _meet(
-    a: Premultiplied, b: Premultiplied, motions: tuple[Motion, Motion], time: float
-) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.int_]], np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
-    """Return how many keys show each pixel at `time`, and how much they differ there (0..1)."""
-    views = [
-        motion.view(motion.source(key), fraction)
-        for motion, key, fraction in zip(motions, (a, b), (time, 1 - time), strict=True)
-    ]
-    difference = cv2.absdiff(views[0].picture, views[1].picture).max(axis=-1)
-    count = views[0].seen.astype(np.int_) + views[1].seen
-    return count, np.minimum(difference, WORST_DIFFERENCE) / WORST_DIFFERENCE
+def _disagreement(views: tuple[View, View], *, opaque: bool) -> float:
+    difference: Map = cv2.absdiff(views[0].picture, views[1].picture).max(axis=-1)
+    difference = np.minimum(difference, WORST_DIFFERENCE) / WORST_DIFFERENCE
+    both, either = views[0].seen & views[1].seen, views[0].seen | views[1].seen
+    if opaque:
+        return float((difference * both).mean())
+    return float(np.where(both, difference, 1.0)[either].mean()) if either.any() else 0.0
+
+
+def _brought(outlines: Gray, motion: Motion, fraction: float) -> Mask:
+    """Return where the edges of a key, and what is close to them, are at that fraction of the way."""
+    near = cv2.dilate(outlines, np.ones((_EDGE_WINDOW, _EDGE_WINDOW), np.uint8))
+    came = motion.origins(fraction)
+    return came.seen & (cv2.remap(near, came.x, came.y, cv2.INTER_NEAREST) > 0)

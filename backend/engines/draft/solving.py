@@ -15,7 +15,7 @@ from .affine import inverse
 from .colour import Gray, Premultiplied
 from .contacts import find_joints
 from .features import WORST_COST, Features, features, match_cost
-from .flow import Flow, FlowMotion, dense_flow
+from .flow import Flow, FlowMotion, dense_flow, flow_of
 from .front_order import front_order, with_features_in_front
 from .hypotheses import find_details, find_hypotheses
 from .labelling import Choice, Labels, Side, choose_motions, label_pixels, simplified
@@ -25,23 +25,11 @@ from .paths import Part, Paths, plan_paths, slipping
 from .redrawn import find_redrawn
 from .refining import refined
 from .regions import Regions, find_regions, joint_palette
-from .self_check import (
-    BETTER_THAN_FLOW,
-    HALF_OF_FLOW,
-    MOST_DISAGREEMENT,
-    MOST_DISAGREEMENT_IF_FLOW_FAILS,
-    MOST_SLIP,
-    TURNS,
-    TURNS_AS_WELL,
-    UNDERSTOOD,
-    is_flat,
-    opaque_disagreement,
-    transparent_disagreement,
-)
+from .self_check import MOST_SLIP, TURNS, TURNS_AS_WELL, is_flat, meeting
 from .sway import Sway
 from .swaying import find_swaying
 from .turning import keeps_silhouette, morphing, moved_as_one
-from .view import LEAST_CONFIDENCE, Map, Mask, box_around
+from .view import LEAST_CONFIDENCE, Map, Mask, Motion, box_around
 
 #: The rim of the backdrop beside something that moves is a mixture of both; it counts as such above this cost.
 _RIM_COST = 6.0
@@ -281,11 +269,17 @@ def solve_flow(a: Premultiplied, b: Premultiplied, opaque: bool) -> tuple[FlowMo
     return _flowing(_Keys.of(a, b, opaque))
 
 
-def _flowing(keys: _Keys) -> tuple[FlowMotion, FlowMotion]:
+def _flowing(keys: _Keys, near: tuple[Motion, Motion] | None = None) -> tuple[FlowMotion, FlowMotion]:
+    """Return dense flow. near: motions that are about right; what is too far for flow is found from there."""
     (a, b), (seen_a, seen_b) = keys.pictures, keys.seen
+    if near is None:
+        forth, back = keys.forth, keys.back
+    else:
+        starts = flow_of(near)
+        forth, back = dense_flow(seen_a, seen_b, starts[0]), dense_flow(seen_b, seen_a, starts[1])
     return (
-        FlowMotion.of(a, b, seen_a, seen_b, keys.forth, keys.opaque),
-        FlowMotion.of(b, a, seen_b, seen_a, keys.back, keys.opaque),
+        FlowMotion.of(a, b, seen_a, seen_b, (forth, back), keys.opaque),
+        FlowMotion.of(b, a, seen_b, seen_a, (back, forth), keys.opaque),
     )
 
 
@@ -293,29 +287,28 @@ def solve(
     a: Premultiplied, b: Premultiplied, *, opaque: bool, still_backdrop: bool, canvas_shape: tuple[int, int],
     prefer_regions: bool,
 ) -> tuple[str, tuple[LayeredMotion | FlowMotion, LayeredMotion | FlowMotion], float]:  # fmt: skip
-    """Return the name of the better of both solutions ("regions" or "flow"), itself, and how far its keys disagree.
+    """Return the name of the best solution ("regions" or "flow"), itself, and how far its keys disagree (0..1).
 
-    The disagreement (0..1) of an opaque picture that is known to be understood is not measured; it is 0 then.
+    The disagreement is not measured where it is known that regions are understood; it is 0 then.
     """
     keys = _Keys.of(a, b, opaque)
     regions = _understand(keys, still_backdrop=still_backdrop, canvas_shape=canvas_shape)
     by_regions, slip = regions.as_parts(a.shape[:2])
     if prefer_regions:
         return "regions", by_regions, 0.0
-    disagreement = opaque_disagreement if opaque else transparent_disagreement
-    ours = disagreement(a, b, by_regions)
-    flat = not opaque and ours > MOST_DISAGREEMENT and is_flat(a) and is_flat(b)
-    if ours <= MOST_DISAGREEMENT or (flat and ours <= UNDERSTOOD and slip <= MOST_SLIP):
-        return "regions", by_regions, ours
-    if flat and slip > MOST_SLIP and keeps_silhouette(by_regions, (a, b)):
+    flat = is_flat(a) and is_flat(b)
+    ours = meeting(keys.pictures, by_regions, opaque=opaque)
+    if flat and ours.is_understood(slip):
+        return "regions", by_regions, ours.disagreement
+    if flat and not opaque and slip > MOST_SLIP and keeps_silhouette(by_regions, (a, b)):
         turning = regions.as_one(a.shape[:2])
-        in_one = disagreement(a, b, turning)
-        if in_one <= min(TURNS, TURNS_AS_WELL * ours):
+        in_one = meeting(keys.pictures, turning, opaque=opaque).disagreement
+        if in_one <= min(TURNS, TURNS_AS_WELL * ours.disagreement):
             return "regions", turning, in_one
-    by_flow = _flowing(keys)
-    theirs = disagreement(a, b, by_flow)
-    if opaque:
-        understood = ours <= MOST_DISAGREEMENT_IF_FLOW_FAILS and ours < HALF_OF_FLOW * theirs
-    else:
-        understood = ours * (1 + slip) < BETTER_THAN_FLOW * theirs
-    return ("regions", by_regions, ours) if understood else ("flow", by_flow, theirs)
+    plain, led = _flowing(keys), _flowing(keys, by_regions)
+    alone, taken = (meeting(keys.pictures, flow, opaque=opaque) for flow in (plain, led))
+    if ours.is_better_than_flow(alone, taken, flat=flat, slip=slip):
+        return "regions", by_regions, ours.disagreement
+    if taken.leads_better_than(alone):
+        return "flow", led, taken.disagreement
+    return "flow", plain, alone.disagreement
