@@ -16,7 +16,7 @@ from .colour import Premultiplied, overwrite
 from .labelling import resized
 from .paths import Paths
 from .sway import Bend, Sway
-from .view import NO_OFFSET, Map, Mask, Origins, Plane, Source, View, fill_from_nearest, pixel_grid
+from .view import NO_OFFSET, Map, Mask, Origins, Plane, Source, View, box_around, fill_from_nearest, pixel_grid
 
 #: Rows and columns.
 Box = tuple[slice, slice]
@@ -54,20 +54,16 @@ def cut_layer(
 
     own: its pixels. soft: pixels that may not cover what lies behind them.
     """
-    rows, columns = np.flatnonzero(own.any(axis=1)), np.flatnonzero(own.any(axis=0))
-    if not len(rows):
+    if not own.any():
         return None
-    height, width = own.shape
-    pad = _MARGIN_PIXELS + 1
-    top, left = max(rows[0] - pad, 0), max(columns[0] - pad, 0)
-    box = np.s_[top : min(rows[-1] + pad + 1, height), left : min(columns[-1] + pad + 1, width)]
+    box = box_around(own, _MARGIN_PIXELS + 1)
     inside = own[box]
     kernel = np.ones((2 * _MARGIN_PIXELS + 1,) * 2, np.uint8)
     level = cv2.dilate(inside.astype(np.uint8), kernel) * np.uint8(_MARGIN)
     level[inside] = np.where(soft[box][inside], _RIM, _CORE)
     certain, gone = (confidence[box] * 255).astype(np.uint8), hidden[box] * np.uint8(255)
     mask = cv2.merge([level, certain, gone, np.zeros_like(level)])  # four are resampled faster than three
-    return Layer(number, int(left), int(top), mask, from_plate)
+    return Layer(number, box[1].start, box[0].start, mask, from_plate)
 
 
 @dataclass(frozen=True)

@@ -39,11 +39,15 @@ _ROOM = 3
 
 @dataclass(frozen=True)
 class _Limb:
-    """A region of a drawing on clear ground: its box in its key and its pixels therein, lines included."""
+    """A region of a drawing on clear ground: its box in its key and its pixels therein, lines included.
+
+    places: the flat indices of these pixels.
+    """
 
     side: Side
     box: tuple[slice, slice]
     own: Mask
+    places: NDArray[np.intp]
 
     @staticmethod
     def of(side: Side, region: int) -> _Limb:
@@ -52,7 +56,7 @@ class _Limb:
         rows, columns = mask.shape
         box = np.s_[max(y - _ROOM, 0) : min(y + height + _ROOM, rows),
                     max(x - _ROOM, 0) : min(x + width + _ROOM, columns)]  # fmt: skip
-        return _Limb(side, box, mask[box])
+        return _Limb(side, box, mask[box], np.flatnonzero(mask[box]))
 
     def misfit(self, motion: Affine, worst: float = np.inf) -> float:
         """Return the mean mismatch (0..1) under a motion; what lands on clear ground does not match at all.
@@ -60,14 +64,14 @@ class _Limb:
         worst: from there on it does not matter by how much it is worse.
         """
         way, shape = starting_at(motion, self.box), self.own.shape
-        landed = warp(self.side.other_alpha, way, shape, False, (0.0,))[self.own]
+        landed = warp(self.side.other_alpha, way, shape, False, (0.0,)).ravel()[self.places]
         missed = 1 - landed / 255
-        least = float(missed.mean())
+        least = float(missed.sum()) / len(missed)
         if least > worst:
             return least
         there = warp(self.side.other, way, shape, False)
-        cost = match_cost(self.side.own[self.box], there, 3)[self.own]
-        return float(np.maximum(cost / WORST_COST, missed).mean())
+        cost = match_cost(self.side.own[self.box], there, 3).ravel()[self.places]
+        return float(np.maximum(cost / WORST_COST, missed).sum()) / len(missed)
 
     def best_turn(self, base: Affine, joint: NDArray[Any]) -> tuple[Affine, float]:
         """Return the turn about a joint, on top of what carries it, that matches best, and its mismatch."""

@@ -18,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 from .affine import Affine, about, after, inverse, transform
 from .features import WORST_COST
 from .regions import Regions, hull
-from .view import Map, Mask
+from .view import Map, Mask, box_around
 
 #: A place does not match when its mismatch is more than this share of the worst.
 _MISMATCH = 0.3
@@ -154,7 +154,9 @@ def _features(regions: Regions, label: NDArray[Any], mismatch: Map, backdrop: in
     around = np.ones((2 * _BORDER_REACH + 1,) * 2, np.uint8)
     for number in np.flatnonzero(~small):
         if number:
-            borders += np.asarray(cv2.dilate((regions.cores == number).astype(np.uint8), around), np.uint8)
+            core = regions.cores == number
+            box = box_around(core, _BORDER_REACH)
+            borders[box] += np.asarray(cv2.dilate(core[box].astype(np.uint8), around), np.uint8)
     outline = regions.live & (regions.cores == 0)
     may = in_small | (outline & (borders < 2)) | (outline & _near(in_small, _OUTLINE_REACH))
     wrong = may & (mismatch > _MISMATCH * WORST_COST)

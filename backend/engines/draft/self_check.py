@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .colour import LIVE_ALPHA, Gray, Premultiplied
+from ...machine.lasting_threads import LastingThreads
+from .colour import LIVE_ALPHA, Gray, Premultiplied, largest_channel
 from .composing import compose
 from .features import edges
-from .view import Map, Mask, Motion, View
+from .view import Mask, Motion, View
 
 #: When both keys are compared.
 _OPAQUE_TIMES, _CLEAR_TIMES = (0.3, 0.5, 0.7), (0.5,)
@@ -50,7 +51,7 @@ _EDGE_WINDOW = 5
 def is_flat(key: Premultiplied) -> bool:
     """Say whether a key is painted in flat colours, without shading or texture."""
     square = np.ones((3, 3), np.uint8)
-    change = cv2.subtract(cv2.dilate(key, square), cv2.erode(key, square)).max(axis=-1)
+    change = largest_channel(cv2.subtract(cv2.dilate(key, square), cv2.erode(key, square)))
     drawn = key[..., 3] > LIVE_ALPHA
     return bool((change[drawn] <= _FLAT_RANGE).mean() > _FLAT_SHARE) if drawn.any() else True
 
@@ -104,7 +105,9 @@ def meeting(keys: tuple[Premultiplied, Premultiplied], motions: tuple[Motion, Mo
     most = max([1, *(int(np.count_nonzero(found)) for found in outlines)])
     disagreements, torn = [], []
     for time in _OPAQUE_TIMES if opaque else _CLEAR_TIMES:
-        views = motions[0].view(sources[0], time), motions[1].view(sources[1], 1 - time)
+        with LastingThreads() as pool:
+            first, second = pool.map(lambda of, key, gone: of.view(key, gone), motions, sources, (time, 1 - time))
+        views = first, second
         disagreements.append(_disagreement(views, opaque=opaque))
         if opaque:
             made = edges(compose(views, time, opaque=True)) > 0
@@ -115,8 +118,8 @@ def meeting(keys: tuple[Premultiplied, Premultiplied], motions: tuple[Motion, Mo
 
 
 def _disagreement(views: tuple[View, View], *, opaque: bool) -> float:
-    difference: Map = cv2.absdiff(views[0].picture, views[1].picture).max(axis=-1)
-    difference = np.minimum(difference, WORST_DIFFERENCE) / WORST_DIFFERENCE
+    larger = largest_channel(cv2.absdiff(views[0].picture, views[1].picture))
+    difference = np.minimum(larger, WORST_DIFFERENCE) / WORST_DIFFERENCE
     both, either = views[0].seen & views[1].seen, views[0].seen | views[1].seen
     if opaque:
         return float((difference * both).mean())

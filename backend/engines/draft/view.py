@@ -164,11 +164,11 @@ def pixel_grid(height: int, width: int) -> tuple[Map, Map]:
 
 def box_around(mask: Mask, margin: int) -> tuple[slice, slice]:
     """Return the rows and columns around what a mask holds, at most `margin` pixels more; it holds something."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    height, width = mask.shape
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    rows, columns = mask.shape
     return (
-        slice(max(int(rows[0]) - margin, 0), min(int(rows[-1]) + margin + 1, height)),
-        slice(max(int(columns[0]) - margin, 0), min(int(columns[-1]) + margin + 1, width)),
+        slice(max(top - margin, 0), min(top + height + margin, rows)),
+        slice(max(left - margin, 0), min(left + width + margin, columns)),
     )
 
 
