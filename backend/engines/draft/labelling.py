@@ -166,7 +166,8 @@ def brought_back(
 
 def starting_at(motion: Affine, box: tuple[slice, slice]) -> Affine:
     """Return the motion of points counted from the corner of a box."""
-    return affine_map(motion[:, :2], motion[:, :2] @ np.array([box[1].start, box[0].start], np.float64) + motion[:, 2])
+    corner = np.array([box[1].start, box[0].start], np.float64)
+    return affine_map(motion[:, :2], motion[:, :2] @ corner + motion[:, 2])
 
 
 def resized(motion: Affine, factor_x: float, factor_y: float) -> Affine:

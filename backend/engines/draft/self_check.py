@@ -82,15 +82,19 @@ class Meeting:
         """Say whether flow that regions led, which meets like this, is better than flow that meets like that."""
         return self.disagreement < _LED_BETTER * plain.disagreement
 
-    def is_better_than_flow(self, plain: Meeting, led: Meeting, *, flat: bool, slip: float) -> bool:
-        """Say whether regions that meet like this are better than flow.
+    def is_better_than_plain_flow(self, plain: Meeting, slip: float) -> bool:
+        """Say whether regions of flat art on clear ground that meet like this are better than flow without them.
 
-        plain: how flow meets that was found without them. led: that which they led; on clear ground it smears flat
-        art until it agrees and says nothing there. slip: as above.
+        Flow that regions led smears such art until it agrees, and says nothing. slip: as above.
+        """
+        return self.disagreement * (1 + slip) < _FLAT_CLEAR * plain.disagreement
+
+    def is_better_than_flow(self, plain: Meeting, led: Meeting, *, flat: bool) -> bool:
+        """Say whether regions of other pictures that meet like this are better than flow.
+
+        plain: how flow meets that was found without them. led: that which they led.
         """
         better = min(plain, led, key=lambda flow: flow.disagreement)
-        if flat and not self.opaque:
-            return self.disagreement * (1 + slip) < _FLAT_CLEAR * plain.disagreement
         if flat and self.torn <= MOST_TORN:
             return self.disagreement < _FLAT_OPAQUE * better.disagreement
         if not self.opaque:
@@ -106,8 +110,8 @@ def meeting(keys: tuple[Premultiplied, Premultiplied], motions: tuple[Motion, Mo
     disagreements, torn = [], []
     for time in _OPAQUE_TIMES if opaque else _CLEAR_TIMES:
         with LastingThreads() as pool:
-            first, second = pool.map(lambda of, key, gone: of.view(key, gone), motions, sources, (time, 1 - time))
-        views = first, second
+            second = pool.submit(motions[1].view, sources[1], 1 - time)
+            views = motions[0].view(sources[0], time), second.result()
         disagreements.append(_disagreement(views, opaque=opaque))
         if opaque:
             made = edges(compose(views, time, opaque=True)) > 0

@@ -300,14 +300,19 @@ def solve(
     ours = meeting(keys.pictures, by_regions, opaque=opaque)
     if flat and ours.is_understood(slip):
         return "regions", by_regions, ours.disagreement
-    if flat and not opaque and slip > MOST_SLIP and keeps_silhouette(by_regions, (a, b)):
+    flat_and_clear = flat and not opaque
+    if flat_and_clear and slip > MOST_SLIP and keeps_silhouette(by_regions, (a, b)):
         turning = regions.as_one(a.shape[:2])
         in_one = meeting(keys.pictures, turning, opaque=opaque).disagreement
         if in_one <= min(TURNS, TURNS_AS_WELL * ours.disagreement):
             return "regions", turning, in_one
-    plain, led = _flowing(keys), _flowing(keys, by_regions)
-    alone, taken = (meeting(keys.pictures, flow, opaque=opaque) for flow in (plain, led))
-    if ours.is_better_than_flow(alone, taken, flat=flat, slip=slip):
+    plain = _flowing(keys)
+    alone = meeting(keys.pictures, plain, opaque=opaque)
+    if flat_and_clear and ours.is_better_than_plain_flow(alone, slip):
+        return "regions", by_regions, ours.disagreement
+    led = _flowing(keys, by_regions)
+    taken = meeting(keys.pictures, led, opaque=opaque)
+    if not flat_and_clear and ours.is_better_than_flow(alone, taken, flat=flat):
         return "regions", by_regions, ours.disagreement
     if taken.leads_better_than(alone):
         return "flow", led, taken.disagreement
