@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -67,16 +68,28 @@ def stretch(affine: Affine) -> NDArray[Any]:
     return np.asarray((unturned + unturned.T) / 2)
 
 
-def power(affine: Affine, exponent: float, stretch_exponent: float | None = None) -> NDArray[Any]:
-    """Return the linear part a fraction of the way: R(angle * exponent) S ** exponent.
+@dataclass(frozen=True)
+class Polar:
+    """The linear part of a map as a turn (radians) after a stretch by factors (2,) along axes (2, 2)."""
 
-    Turning and scaling at a constant rate is what a straight mean of matrices is not: it would shrink
-    what turns and hurry what grows. `stretch_exponent` gives the scaling a pace of its own.
-    """
-    values, vectors = np.linalg.eigh(stretch(affine))
-    pace = exponent if stretch_exponent is None else stretch_exponent
-    scaled = (vectors * np.maximum(values, 0.05) ** pace) @ vectors.T
-    return np.asarray(rotation(angle(affine) * exponent) @ scaled)
+    turn: float
+    factors: NDArray[Any]
+    axes: NDArray[Any]
+
+    @staticmethod
+    def of(affine: Affine) -> Polar:
+        """Take a map apart."""
+        return Polar(angle(affine), *np.linalg.eigh(stretch(affine)))
+
+    def power(self, exponent: float, stretch_exponent: float | None = None) -> NDArray[Any]:
+        """Return the linear part a fraction of the way: R(turn * exponent) S ** exponent.
+
+        Turning and scaling at a constant rate is what a straight mean of matrices is not: it would shrink
+        what turns and hurry what grows. `stretch_exponent` gives the scaling a pace of its own.
+        """
+        pace = exponent if stretch_exponent is None else stretch_exponent
+        scaled = (self.axes * np.maximum(self.factors, 0.05) ** pace) @ self.axes.T
+        return np.asarray(rotation(self.turn * exponent) @ scaled)
 
 
 def fixed_point(affine: Affine) -> NDArray[Any] | None:

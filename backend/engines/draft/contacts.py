@@ -137,15 +137,15 @@ class Attachment:
 
 
 def find_attachments(
-    labels: tuple[NDArray[Any], NDArray[Any]], area: NDArray[Any], pairs: list[tuple[int, int]]
+    contacts: tuple[list[Contact], list[Contact]], area: NDArray[Any], pairs: list[tuple[int, int]]
 ) -> list[Attachment]:
     """Return where matched regions touch in both keys.
 
-    labels: the regions of both keys. area: of those of the start key. pairs: which is which.
+    contacts: of both keys. area: of the regions of the start key. pairs: which is which.
     """
     middle_a, middle_b = (
-        {frozenset((contact.first, contact.second)): contact.points.mean(axis=0) for contact in find_contacts(key)}
-        for key in labels
+        {frozenset((contact.first, contact.second)): contact.points.mean(axis=0) for contact in of_key}
+        for of_key in contacts
     )
     found = []
     for i, j in pairs:
@@ -160,9 +160,8 @@ def find_attachments(
 Joint = tuple[int, int, Contact]
 
 
-def find_joints(labels: NDArray[Any]) -> list[Joint]:
+def find_joints(labels: NDArray[Any], contacts: list[Contact]) -> list[Joint]:
     """Return what may hang on what in one key: on what is fewer steps away from the largest region."""
-    contacts = find_contacts(labels)
     areas = np.bincount(labels.ravel())
     areas[0] = 0
     steps = {int(areas.argmax()) - 1: 0}

@@ -29,7 +29,7 @@ from .affine import (
     translation,
 )
 from .colour import Premultiplied, luminance_over_white
-from .contacts import Attachment, find_attachments
+from .contacts import Attachment, Contact, find_attachments
 from .flow import Flow
 from .matching import match_regions
 from .regions import Regions, Shapes, measure, outline
@@ -71,18 +71,19 @@ class Details:
 
 def find_hypotheses(
     a: Premultiplied, b: Premultiplied, regions_a: Regions, regions_b: Regions, flow: Flow,
-    details: tuple[Details, Details], *, opaque: bool, canvas_shape: tuple[int, int],
+    details: tuple[Details, Details], contacts: tuple[list[Contact], list[Contact]], *, opaque: bool,
+    canvas_shape: tuple[int, int],
 ) -> Hypotheses:  # fmt: skip
     """Collect the motions of the whole picture, of matched regions and their neighbourhoods, and of the flow.
 
-    details: of both keys.
+    details, contacts: of both keys.
     canvas_shape: (height, width) of the whole working picture of which the keys may be a part; what counts as near
     goes by it, so that it does not matter how closely the keys were cut.
     """
     diagonal = float(np.hypot(*canvas_shape))
     shape_a, shape_b = measure(regions_a.cores, regions_a.count), measure(regions_b.cores, regions_b.count)
     pairs = match_regions(regions_a, regions_b, shape_a, shape_b, diagonal)[:MOST_PAIRS]
-    attachments = find_attachments((regions_a.labels, regions_b.labels), shape_a.area, pairs)
+    attachments = find_attachments(contacts, shape_a.area, pairs)
     whole = _whole_picture(a, b, diagonal) + _of_details(*details) + _all_centres(shape_a, shape_b, pairs, diagonal)
     parts: list[Affine] = []
     if not opaque:

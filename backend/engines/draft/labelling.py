@@ -363,11 +363,13 @@ class _Small:
 class _Mismatch:
     """How badly each region matches under each motion.
 
-    total: (regions, motions), summed over pixels of small size. area: (regions,) their number. camera: the number
-    of the camera's motion. explained: what landing on what the camera explains costs; None on clear ground.
+    total: (regions, motions), summed over pixels of small size. reluctance: (motions,) what each costs a pixel
+    however it matches. area: (regions,) their number. camera: the number of the camera's motion. explained: what
+    landing on what the camera explains costs; None on clear ground.
     """
 
     total: NDArray[Any]
+    reluctance: NDArray[Any]
     area: NDArray[Any]
     camera: int
     explained: Map | None
@@ -383,7 +385,7 @@ class _Mismatch:
             moved = warp(small.own, inverse(small.motions[camera]), small.labels.shape, True)
             back = match_cost(small.other, moved, _MISMATCH_PIXELS)
             explained = (back < 0.1 * WORST_COST).astype(np.float32) * np.float32(_EXPLAINED)
-        return _Mismatch(np.empty((count, 0)), area, camera, explained).extended(side, small)
+        return _Mismatch(np.empty((count, 0)), np.empty(0), area, camera, explained).extended(side, small)
 
     def extended(self, side: Side, small: _Small) -> _Mismatch:
         """Return the same with the motions that have come in addition."""
@@ -395,7 +397,12 @@ class _Mismatch:
             if self.explained is not None and known + index != self.camera:
                 cost = cost + warp(self.explained, motion, small.labels.shape, False, (0.0,))[small.box]
             further[:, index] = np.bincount(labels, cost.ravel(), minlength=count + 1)[1:]
-        return replace(self, total=np.concatenate([self.total, further], axis=1))
+        reluctance = [0.01 + _turning(motion) + _reshaping(motion) for motion in side.motions[known:]]
+        return replace(
+            self,
+            total=np.concatenate([self.total, further], axis=1),
+            reluctance=np.append(self.reluctance, reluctance),
+        )
 
 
 def _costs(side: Side, small: _Small, seen: _Mismatch) -> NDArray[Any]:
@@ -404,7 +411,7 @@ def _costs(side: Side, small: _Small, seen: _Mismatch) -> NDArray[Any]:
     if not side.opaque:  # what the other key does not show says nothing of its motion: it goes with its neighbours
         costs[costs.min(axis=1) > _ORPHANED * area] *= _ORPHAN_SAYS
         costs += _tearing_off(side) * area[:, None]
-    reluctance = np.array([0.01 + _turning(motion) + _reshaping(motion) for motion in side.motions])
+    reluctance = seen.reluctance.copy()
     reluctance[0] -= 0.01
     costs += reluctance * area[:, None]
     if side.opaque:

@@ -8,6 +8,7 @@ limbs stay together.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -18,12 +19,12 @@ from numpy.typing import NDArray
 from .affine import (
     IDENTITY,
     Affine,
+    Polar,
     about,
     after,
     angle,
     fixed_point,
     inverse,
-    power,
     stretch,
     transform,
     translation,
@@ -77,6 +78,11 @@ class Part:
     impact: int = 0
     redrawn: bool = False
     stops: tuple[Stop, ...] = ()
+
+    @cached_property
+    def polar(self) -> Polar:
+        """The relative motion's turn and stretch."""
+        return Polar.of(self.relative)
 
 
 @dataclass(frozen=True)
@@ -141,7 +147,7 @@ def _partial(part: Part, time: float, *, stretching: bool) -> Affine:
     if part.redrawn:
         linear = np.eye(2) + time * (part.relative[:, :2] - np.eye(2))
     else:
-        linear = power(part.relative, time, _stretch_pace(part.impact if stretching else 0, time))
+        linear = part.polar.power(time, _stretch_pace(part.impact if stretching else 0, time))
     if part.is_joint:
         return about(linear, part.centre, part.centre)
     end = transform(part.relative, part.centre)
@@ -153,7 +159,7 @@ def _between_stops(part: Part, time: float) -> Affine:
     first, second = next((a, b) for a, b in pairwise(stops) if time <= b.time)
     share = (time - first.time) / (second.time - first.time)
     start, end = (transform(stop.relative, part.centre) for stop in (first, second))
-    step = power(after(second.relative, inverse(first.relative)), share)
+    step = Polar.of(after(second.relative, inverse(first.relative))).power(share)
     return after(about(step, start, start + share * (end - start)), first.relative)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...machine.lasting_threads import LastingThreads
 from .affine import inverse
 from .colour import Gray, Premultiplied
-from .contacts import find_joints
+from .contacts import Contact, find_contacts, find_joints
 from .features import WORST_COST, Features, features, match_cost
 from .flow import Flow, FlowMotion, dense_flow, flow_of
 from .front_order import front_order, with_features_in_front
@@ -67,7 +67,8 @@ class _Understood:
     """How the regions of both keys move, before it is known whether they are parts or all of one piece.
 
     kept: the motion of each region of both keys. choices: the same before motions were given up that explain little
-    more than others. pairs: which region (from 0) of the start key is which of the end key.
+    more than others. pairs: which region (from 0) of the start key is which of the end key. contacts: where regions
+    of the start key touch.
     """
 
     keys: _Keys
@@ -75,13 +76,14 @@ class _Understood:
     choices: tuple[Choice, Choice]
     kept: tuple[NDArray[Any], NDArray[Any]]
     pairs: list[tuple[int, int]]
+    contacts: list[Contact]
 
     def as_parts(self, size: tuple[int, int]) -> tuple[tuple[LayeredMotion, LayeredMotion], float]:
         """Return the motion in parts, and along what share of their borders these slide apart.
 
         size: (height, width) of the views to make.
         """
-        strips = find_swaying(self._regions, self.sides, self.choices, self.pairs)
+        strips = find_swaying(self._regions, self.sides, self.choices, self.pairs, self.contacts)
         # Strips add their motions; the drawing in one piece has none.
         sides = self.sides[0].with_own_motions(), self.sides[1].with_own_motions()
         kept = self.kept[0].copy(), self.kept[1].copy()
@@ -130,12 +132,16 @@ def _understand(keys: _Keys, *, still_backdrop: bool, canvas_shape: tuple[int, i
         flow = pool.submit(lambda: keys.forth)
         palette = joint_palette(a, b)
         found = list(pool.map(lambda key: find_regions(key, palette, opaque, canvas_shape), (a, b)))
+        contacts = find_contacts(found[0].labels), find_contacts(found[1].labels)
         hypotheses = find_hypotheses(
-            a, b, found[0], found[1], flow.result(), (details[0].result(), details[1].result()), opaque=opaque,
-            canvas_shape=canvas_shape,
+            a, b, found[0], found[1], flow.result(), (details[0].result(), details[1].result()), contacts,
+            opaque=opaque, canvas_shape=canvas_shape,
         )  # fmt: skip
         motions, attachments = hypotheses.motions, hypotheses.attachments
-        joints = [[] if opaque else find_joints(one.labels) for one in found]
+        joints = [
+            [] if opaque else find_joints(one.labels, touching)
+            for one, touching in zip(found, contacts, strict=True)
+        ]
         sides = (
             Side(
                 seen_a, seen_b, _alpha(b), found[0], motions, attachments, opaque, joints[0],
@@ -156,7 +162,7 @@ def _understand(keys: _Keys, *, still_backdrop: bool, canvas_shape: tuple[int, i
     kept = simplified(choices)
     for number, better in refined(sides, kept).items():
         sides[0].motions[number], sides[1].motions[number] = better, inverse(better)
-    return _Understood(keys, sides, choices, kept, hypotheses.pairs)
+    return _Understood(keys, sides, choices, kept, hypotheses.pairs, contacts[0])
 
 
 def cut_to_layers(

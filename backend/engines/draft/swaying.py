@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .affine import Affine, about, angle, inverse, rotation, transform
-from .contacts import Contact, find_contacts
+from .contacts import Contact
 from .features import WORST_COST, match_cost
 from .labelling import Choice, Side, brought_back
 from .paths import Paths
@@ -128,14 +128,14 @@ class Swaying:
 
 
 def find_swaying(
-    regions: tuple[Regions, Regions], sides: tuple[Side, Side], choices: tuple[Choice, Choice], pairs: list[Pair]
-) -> list[Swaying]:
+    regions: tuple[Regions, Regions], sides: tuple[Side, Side], choices: tuple[Choice, Choice], pairs: list[Pair],
+    contacts: list[Contact],
+) -> list[Swaying]:  # fmt: skip
     """Return the strips that sway between the keys.
 
-    choices: how well rigid motions explain the regions.
+    choices: how well rigid motions explain the regions. contacts: where those of the start key touch.
     """
     found = []
-    contacts = find_contacts(regions[0].labels)
     shapes = [measure(r.cores, r.count) for r in regions]
     for strip in _unexplained(regions, choices, pairs, contacts):
         measured = _measured(regions, sides, strip)
