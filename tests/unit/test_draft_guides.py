@@ -135,6 +135,13 @@ def test_a_pose_far_from_both_keys_is_reached() -> None:
     assert np.abs(made.picture - truth).mean() < 0.015
 
 
+def test_parts_found_anew_for_one_guide_still_go_through_the_others() -> None:
+    truths = {0.3: figure(100, 100, 60, turn=40), 0.7: figure(150, 90, -20, turn=-20)}
+    guides = {time: lines_of(truth) for time, truth in truths.items()}
+    for frame in run(figure(60, 60, 10), figure(190, 60, 10), guides, times=(0.3, 0.7)):
+        assert np.abs(frame.picture - truths[frame.time]).mean() < 0.004
+
+
 def test_a_figure_lies_exactly_on_the_lines_of_its_guide() -> None:
     start, end, truth = figure(60, 60, 10), figure(190, 60, 10), figure(130, 72, 10, turn=9)
     (made,) = run(start, end, {0.5: lines_of(truth)}, times=(0.5,))

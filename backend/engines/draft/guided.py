@@ -66,9 +66,8 @@ def follow_guides(
         if float(strokes(guide).mean()) < LEAST_LINES:
             report.warn("This guide has no lines, so it was not used.", time=time)
             continue
-        try:
-            followed = follow_guide(led, time, guide, strength)
-        except TooFarError:
+        followed = _followed(led, led_times, time, guides, strength)
+        if followed is None:
             report.warn(_TOO_FAR, time=time)
             continue
         if not isinstance(followed, Between):
@@ -109,6 +108,31 @@ def follow_guides(
         del keys[dropped]
         stretches = solved()
     return stretches
+
+
+def _followed(
+    led: Between, led_times: list[float], time: float, guides: dict[float, Gray], strength: float
+) -> Between | Premultiplied | None:
+    """Return the segment led through one more guide, or the key that this stands for; None when it is too far.
+
+    led_times: of the guides that it is led through already. If parts have to be found anew for this one, they go
+    through the others once more.
+    """
+    try:
+        followed = follow_guide(led, time, guides[time], strength, anew=not led_times)
+    except TooFarError:
+        followed = None
+    if isinstance(followed, Between) or not led_times:
+        return followed
+    try:
+        again: Between | Premultiplied = led
+        for one in (time, *led_times):
+            again = follow_guide(again, one, guides[one], strength, anew=one == time)
+            if not isinstance(again, Between):
+                return followed
+        return again
+    except TooFarError:
+        return followed
 
 
 def _arcs(before: Waypoint | None, way: list[Waypoint | None], after: Waypoint | None) -> list[Arc]:

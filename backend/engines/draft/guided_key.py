@@ -43,7 +43,7 @@ _FAR = 0.09
 #: Bending a segment onto a guide ends about so many pixels beside its lines: of the rest it says nothing.
 _TOUCH_PIXELS = 30.0
 #: What attempts of each kind must be better by (share of the reach) than the simpler ones to be preferred.
-_BENT, _POSED, _GRAFTED = 0.004, 0.05, 0.056
+_BENT, _POSED, _GRAFTED = 0.008, 0.05, 0.056
 #: What a pose costs that parts all regions from one another; half as much when these are led themselves.
 _PARTED = 0.1
 #: What leads the parts themselves through the guide is preferred: it needs no picture in between.
@@ -106,12 +106,15 @@ class _Aim:
         return cv2.resize(picture, self.guide.strokes.shape[::-1], interpolation=cv2.INTER_AREA)
 
 
-def follow_guide(whole: Between, time: float, guide: Gray, strength: float) -> Between | Premultiplied:
+def follow_guide(
+    whole: Between, time: float, guide: Gray, strength: float, *, anew: bool = True
+) -> Between | Premultiplied:
     """Return the segment with its paths led through a guide (0 = line, uint8, canvas size), or a key to go through.
 
     The key is the picture that the guide stands for. What meets the guide anyway is returned as it is.
 
     whole: how the segment is drawn without the guide. strength: 0..1, how far to go from there to the guide.
+    anew: whether parts may be found anew, which go through no other guide then.
     Raises TooFarError when it cannot be told what the guide means.
     """
     height, width = guide.shape
@@ -132,7 +135,7 @@ def follow_guide(whole: Between, time: float, guide: Gray, strength: float) -> B
     plain = attempts[0]
     most = (_WORTH_UNCOVERING if whole.opaque else _WORTH_IT) * plain.misfit
     if not whole.opaque or whole.method == "regions":
-        attempts += _posed(whole, aim, most)
+        attempts += _posed(whole, aim, most, anew=anew)
     best = min([plain, *(one for one in attempts if one.misfit < most)], key=lambda attempt: attempt.cost)
     if best.met < LEAST_MET:
         raise TooFarError
@@ -185,10 +188,11 @@ def _bent_keys(whole: Between, aim: _Aim) -> list[Attempt]:
     return attempts
 
 
-def _posed(whole: Between, aim: _Aim, most: float) -> list[Attempt]:
+def _posed(whole: Between, aim: _Aim, most: float, *, anew: bool) -> list[Attempt]:
     """Return the segment led through both keys' poses, and where that is not better anyway, each posed key.
 
     Posed keys come alone and with what the other adds. most: the misfit beyond which an attempt is of no use.
+    anew: whether parts may be found anew.
     """
     small, guide = aim.keys, aim.guide
     with LastingThreads() as pool:
@@ -198,7 +202,7 @@ def _posed(whole: Between, aim: _Aim, most: float) -> list[Attempt]:
             _settled_attempt(between, aim, _LED)
             for between in led_through(whole, aim.time, posed, guide, aim.strength)
         ]
-        in_parts = led_in_parts(whole, aim.time, posed, aim.strength)
+        in_parts = led_in_parts(whole, aim.time, posed, aim.strength) if anew else None
         if in_parts is not None:
             attempts.append(_settled_attempt(in_parts, aim, _LED + min(parted) / 2))
         if aim.complete and not whole.opaque:

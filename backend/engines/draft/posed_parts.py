@@ -85,8 +85,9 @@ def led_in_parts(whole: Between, time: float, posed: list[PosedKey], strength: f
         for motion, key in zip(led, (whole.start, whole.end), strict=True)
     )
     return replace(
-        whole, method="regions", motions=led, sources=sources, arc=STRAIGHT, ink=ink_of(whole.start, whole.end)
-    )
+        whole, method="regions", motions=led, sources=sources, arc=STRAIGHT, ink=ink_of(whole.start, whole.end),
+        touches=(),
+    )  # fmt: skip
 
 
 def _find_parts(posed: list[PosedKey], strength: float) -> _Parts | None:

@@ -17,8 +17,10 @@ from .between import Between
 from .layers import LayeredMotion
 from .line_sets import LineSet, placed_points
 
-#: How far (pixels, direction included) a line may be from its partner, turn by turn.
+#: How far (pixels, direction included) a line may be from its partner, turn by turn; and no more than so many
+#: pixels and so many times as far as half of all lines were in the beginning.
 _REACHES = (6.0, 4.0, 3.0, 2.5, 2.5)
+_NEAR_PIXELS, _AS_FAR = 2.0, 3.0
 _FEWEST_POINTS = 12
 #: A part stays where it is unless this share of its visible lines has a partner.
 _MET = 0.6
@@ -28,6 +30,8 @@ _USUAL = 0.7
 _STIFF, _HELD = 3.0, 0.3
 #: What moves no point of a part by so much is noise; what moves one further has found lines of something else.
 _NOISE_PIXELS, _MOST_PIXELS = 0.25, 6.0
+#: Half of a part's lines must come this much nearer.
+_BETTER = 0.85
 
 
 def settled(
@@ -88,36 +92,47 @@ def _visible(motion: LayeredMotion, ways: dict[int, Affine], lines: NDArray[Any]
 
 
 def _step(points: NDArray[Any], guide: LineSet) -> Affine | None:
-    """Return the small motion that lays oriented points on the guide's centre lines."""
+    """Return the small motion that lays oriented points in the middle of the guide's lines; None if it is vain."""
     if len(points) < _FEWEST_POINTS:
+        return None
+    before = float(np.median(guide.off(points))) * guide.reach
+    step: Affine = np.eye(2, 3)
+    for reach in _REACHES:
+        found = _nearer(placed_points(points, step), guide, min(reach, _NEAR_PIXELS + _AS_FAR * before))
+        if found is None:
+            return None
+        step = after(found, step)
+    away = float(np.linalg.norm(transform(step, points[:, :2]) - points[:, :2], axis=1).max())
+    if not _NOISE_PIXELS < away < _MOST_PIXELS:
+        return None
+    left = float(np.median(guide.off(placed_points(points, step)))) * guide.reach
+    return step if left < _BETTER * before else None
+
+
+def _nearer(points: NDArray[Any], guide: LineSet, reach: float) -> Affine | None:
+    """Return the motion that brings points nearest to the lines within reach; None when most have none there."""
+    distance, nearest = guide.nearest_centre(points, reach)
+    found = np.isfinite(distance)
+    if found.sum() < max(_FEWEST_POINTS, _MET * len(points)):
         return None
     middle = points[:, :2].mean(axis=0)
     radius = max(float(np.sqrt(points[:, :2].var(axis=0).sum())), 1.0)
-    step: Affine = np.eye(2, 3)
-    for reach in _REACHES:
-        placed = placed_points(points, step)
-        distance, nearest = guide.nearest_centre(placed, reach)
-        found = np.isfinite(distance)
-        if found.sum() < max(_FEWEST_POINTS, _MET * len(points)):
-            return None
-        at, partner = placed[found], guide.centres[nearest[found]]
-        turn = np.arctan2(partner[:, 3], partner[:, 2]) / 2
-        across = np.column_stack([-np.sin(turn), np.cos(turn)])
-        off = np.einsum("ni,ni->n", across, partner[:, :2] - at[:, :2])
-        weight = 1 / (1 + (off / _USUAL) ** 2)
-        arm = (at[:, :2] - middle) / radius
-        system = np.column_stack([across, across[:, :1] * arm, across[:, 1:] * arm])
-        # a b / c d: what is not a turn changes the form.
-        hold = np.zeros((5, 6))
-        hold[0, 0] = hold[1, 1] = _HELD
-        hold[2, 2] = hold[3, 5] = _STIFF
-        hold[4, 3] = hold[4, 4] = _STIFF / 2
-        normal = (system * weight[:, None]).T @ system + hold.T @ hold
-        move = np.linalg.solve(normal, (system * weight[:, None]).T @ off)
-        linear = np.eye(2) + move[2:].reshape(2, 2) / radius
-        step = after(np.column_stack([linear, move[:2] + middle - linear @ middle]), step)
-    away = np.linalg.norm(transform(step, points[:, :2]) - points[:, :2], axis=1)
-    return step if _NOISE_PIXELS < float(away.max()) < _MOST_PIXELS else None
+    at, partner = points[found, :2], guide.centres[nearest[found]]
+    turn = np.arctan2(partner[:, 3], partner[:, 2]) / 2
+    across = np.column_stack([-np.sin(turn), np.cos(turn)])
+    off = np.einsum("ni,ni->n", across, partner[:, :2] - at)
+    weight = 1 / (1 + (off / _USUAL) ** 2)
+    arm = (at - middle) / radius
+    system = np.column_stack([across, across[:, :1] * arm, across[:, 1:] * arm])
+    # Of the linear part a b / c d, what is not a turn changes the form.
+    hold = np.zeros((5, 6))
+    hold[0, 0] = hold[1, 1] = _HELD
+    hold[2, 2] = hold[3, 5] = _STIFF
+    hold[4, 3] = hold[4, 4] = _STIFF / 2
+    normal = (system * weight[:, None]).T @ system + hold.T @ hold
+    move = np.linalg.solve(normal, (system * weight[:, None]).T @ off)
+    linear = np.eye(2) + move[2:].reshape(2, 2) / radius
+    return np.column_stack([linear, move[:2] + middle - linear @ middle])
 
 
 def _corner(between: Between, height: int) -> NDArray[Any]:
