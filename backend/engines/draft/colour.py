@@ -28,9 +28,9 @@ def premultiply(picture: Picture) -> Premultiplied:
     out = np.empty(picture.shape, np.uint8)
     for top in range(0, len(picture), _ROWS):  # a few rows at a time: no float copy of the whole picture
         rows = np.s_[top : top + _ROWS]
-        clean = np.clip(np.nan_to_num(picture[rows], nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
-        out[rows, :, 3] = np.rint(clean[..., 3] * 255)
-        out[rows, :, :3] = np.rint(clean[..., :3] * (out[rows, :, 3:].astype(np.float32)))
+        *colours, alpha = cv2.split(np.fmin(np.fmax(picture[rows], 0.0), 1.0))  # NaN becomes 0
+        covered = np.rint(alpha * 255)
+        out[rows] = cv2.merge([*(np.rint(colour * covered) for colour in colours), covered])
     return out
 
 

@@ -108,6 +108,8 @@ def _light_strokes(gray: Gray, inside: Gray, dark: Mask, disc: NDArray[Any]) -> 
     Highlights are none, nor is what is narrow between two dark strokes.
     """
     light = (cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, disc) > _STROKE_CONTRAST) & (cv2.erode(inside, disc) > 0)
+    if not light.any():
+        return np.asarray(light)
     count, found, stats, _ = cv2.connectedComponentsWithStats(light.astype(np.uint8), connectivity=8)
     pieces: NDArray[Any] = np.asarray(found)
     depth = cv2.distanceTransform(light.astype(np.uint8), cv2.DIST_L2, 3)
@@ -116,7 +118,7 @@ def _light_strokes(gray: Gray, inside: Gray, dark: Mask, disc: NDArray[Any]) -> 
     long = stats[:, cv2.CC_STAT_AREA] > _LONG * (2 * radius) ** 2
     long[0] = False
     beside = cv2.dilate(dark.astype(np.uint8), disc) > 0
-    framed = np.bincount(pieces.ravel(), beside.ravel(), minlength=count)
+    framed = np.bincount(pieces[light], beside[light], minlength=count)
     long &= framed < _FRAMED * stats[:, cv2.CC_STAT_AREA]
     return np.asarray(long[pieces])
 
