@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -60,7 +61,8 @@ def follow_guides(
     guides = {
         time: _fitted(interval.guides[time], start.shape[:2]) for time in sorted(interval.guides) if strength > 0
     }
-    led, led_times = _with_room(whole, list(guides.values())), []
+    led = _with_room(whole, list(guides.values()))
+    led_times: list[float] = []
     for number, (time, guide) in enumerate(guides.items(), start=1):
         report.progress(0, len(interval.times) + 1 + number)
         if float(strokes(guide).mean()) < LEAST_LINES:
@@ -83,7 +85,7 @@ def follow_guides(
             return [Stretch(0.0, 1.0, led)]
         times = [0.0, *led_times, 1.0]
         way = [waypoint(time, led.draw(time)) for time in times]
-        arcs = _arcs(beyond[0], *_with_the_body(led, way, beyond[1]))
+        arcs = _arcs(beyond[0], *_with_the_body(way, [_gone(led, time) for time in times], beyond[1]))
         return [Stretch(0.0, 1.0, replace(led, arc=Course(tuple(times), tuple(arcs))))]
     keys |= {time: led.draw(time) for time in led_times}
     understood = whole.opaque and whole.method == "regions"
@@ -94,11 +96,20 @@ def follow_guides(
         times = [0.0, *sorted(keys), 1.0]
         pictures = [start, *(keys[time] for time in times[1:-1]), end]
         way = [waypoint(time, key) if settings.arcs else None for time, key in zip(times, pictures, strict=True)]
+        betweens = [
+            find_between(a, b, prefer_regions=understood, arc=arc)
+            for (a, b), arc in zip(pairwise(pictures), _arcs(beyond[0], way, beyond[1]), strict=True)
+        ]
+        gone = [np.zeros(2)]
+        for between, first, second in zip(betweens, way[:-1], way[1:], strict=True):
+            step = _gone(between, 1.0)
+            if step is None and first is not None and second is not None:
+                step = second.centre - first.centre
+            gone.append(gone[-1] + (0 if step is None else step))
+        arcs = _arcs(beyond[0], *_with_the_body(way, gone, beyond[1]))
         return [
-            Stretch(t0, t1, find_between(a, b, prefer_regions=understood, arc=arc))
-            for (t0, t1), (a, b), arc in zip(
-                pairwise(times), pairwise(pictures), _arcs(beyond[0], way, beyond[1]), strict=True
-            )
+            Stretch(t0, t1, replace(between, arc=arc))
+            for (t0, t1), between, arc in zip(pairwise(times), betweens, arcs, strict=True)
         ]
 
     stretches = solved()
@@ -125,11 +136,12 @@ def _followed(
     if isinstance(followed, Between) or not led_times:
         return followed
     try:
-        again: Between | Premultiplied = led
+        again = led
         for one in (time, *led_times):
-            again = follow_guide(again, one, guides[one], strength, anew=one == time)
-            if not isinstance(again, Between):
+            key_or_led = follow_guide(again, one, guides[one], strength, anew=one == time)
+            if not isinstance(key_or_led, Between):
                 return followed
+            again = key_or_led
         return again
     except TooFarError:
         return followed
@@ -142,27 +154,33 @@ def _arcs(before: Waypoint | None, way: list[Waypoint | None], after: Waypoint |
 
 
 def _with_the_body(
-    led: Between, way: list[Waypoint | None], beyond: Waypoint | None
+    way: list[Waypoint | None], gone: Sequence[NDArray[Any] | None], beyond: Waypoint | None
 ) -> tuple[list[Waypoint | None], Waypoint | None]:
     """Return waypoints that go with the body: an arm that is raised does not bend the path of all the rest.
 
-    way: where the middle of the drawing is, from the start key to the end key. beyond: the one after that.
+    way: where the middle of the drawing is, from the start key to the end key. gone: how far (x, y in pixels) the
+    body is then from where it began. beyond: the waypoint after the end key.
     """
-    first, last = way[0], way[-1]
-    motion = led.motions[0] if led.motions is not None else None
-    if first is None or last is None or not isinstance(motion, LayeredMotion):
+    first, last, end = way[0], way[-1], gone[-1]
+    if first is None or last is None or end is None:
         return way, beyond
-    middle, number = _body(motion)
-    scale = motion.size[0] / motion.working_size[0]
-
-    def gone(time: float) -> NDArray[Any]:
-        place = motion.paths.at(time)[number]
-        return np.asarray(scale * (transform(place, middle[None])[0] - middle))
-
-    moved = [None if one is None else replace(one, centre=first.centre + gone(one.time)) for one in way]
+    moved = [
+        one if one is None or away is None else replace(one, centre=first.centre + away)
+        for one, away in zip(way, gone, strict=True)
+    ]
     if beyond is not None:
-        beyond = replace(beyond, centre=beyond.centre + first.centre + gone(1.0) - last.centre)
+        beyond = replace(beyond, centre=beyond.centre + first.centre + end - last.centre)
     return moved, beyond
+
+
+def _gone(between: Between, time: float) -> NDArray[Any] | None:
+    """Return how far (x, y in pixels) the body has gone at a time, arcs aside; None when none can be told."""
+    motion = between.motions[0] if between.motions is not None else None
+    if not isinstance(motion, LayeredMotion) or not motion.layers:
+        return None
+    middle, number = _body(motion)
+    place = motion.paths.at(time)[number]
+    return np.asarray(motion.size[0] / motion.working_size[0] * (transform(place, middle[None])[0] - middle))
 
 
 def _body(motion: LayeredMotion) -> tuple[NDArray[Any], int]:
