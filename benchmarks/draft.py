@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ from backend.engines.draft.colour import is_opaque, premultiply, straighten
 from backend.engines.draft.composing import compose
 from backend.engines.draft.solving import solve_flow
 from benchmarks.draft_clips import FRAMES, KINDS, Clip, make_clip, over_white, score
-from benchmarks.draft_clips.metrics import line_mask
-from benchmarks.draft_clips.painted import painted
+from benchmarks.draft_clips.metrics import line_mask, torn_edges
+from benchmarks.draft_clips.painted import PAINTED
 from benchmarks.peak_memory import peak_memory_gb
 
 JUDGED = (4, 8, 11)
@@ -186,24 +187,27 @@ def compare_guides(kinds: list[str], seeds: list[int]) -> None:
 
 
 def compare_painted(seeds: list[int], sheets: Path | None) -> None:
-    """Print, for painted pictures half way, PSNR of the engine, of its dense flow alone and of a cross-fade."""
-    for clear in (False, True):
+    """Print, for painted pictures half way, how good the engine, its dense flow alone and a cross-fade are.
+
+    PSNR, tear (see `Scores`) and torn edges.
+    """
+    for (kind, paint), clear in product(PAINTED.items(), (False, True)):
         for seed in seeds:
-            for reach in (0.4, 1.0):
-                start, truth, end = (painted(seed, reach * time, clear=clear) for time in (0.0, 0.5, 1.0))
-                (half,), report = draft(start, end, times=(0.5,))
-                faded = _straight(_premultiplied(start) * 0.5 + _premultiplied(end) * 0.5)
-                row = {"draft": half, "flow": flow_alone(start, end), "cross-fade": faded}
-                figures = "  ".join(
-                    f"{name} {score(frame, truth, (start, end)).psnr:.2f} dB" for name, frame in row.items()
-                )
-                label = f"{'clear' if clear else 'full'} {'far' if reach == 1 else 'near'}"
-                print(f"painted {label:10} {seed:4d} {figures}  {report.notes['method']}", flush=True)
-                if sheets is not None:
-                    shown = np.hstack([over_white(frame) for frame in (start, *row.values(), truth, end)])
-                    sheets.mkdir(parents=True, exist_ok=True)
-                    path = sheets / f"painted_{label.replace(' ', '_')}_{seed}.png"
-                    cv2.imwrite(str(path), cv2.cvtColor(shown, cv2.COLOR_RGB2BGR))
+            start, truth, end = (paint(seed, time, clear=clear) for time in (0.0, 0.5, 1.0))
+            (half,), report = draft(start, end, times=(0.5,))
+            faded = _straight(_premultiplied(start) * 0.5 + _premultiplied(end) * 0.5)
+            row = {"draft": half, "flow": flow_alone(start, end), "cross-fade": faded}
+            label = f"{'clear' if clear else 'full'} {kind}"
+            figures = []
+            for name, frame in row.items():
+                scores = score(frame, truth, (start, end))
+                figures.append(f"{name} {scores.psnr:5.2f} dB {scores.tear:3.0f} {torn_edges(frame, truth):5.0f}")
+            print(f"painted {label:13} {seed:4d} {'  '.join(figures)}  {report.notes['method']}", flush=True)
+            if sheets is not None:
+                shown = np.hstack([over_white(frame) for frame in (start, *row.values(), truth, end)])
+                sheets.mkdir(parents=True, exist_ok=True)
+                path = sheets / f"painted_{label.replace(' ', '_')}_{seed}.png"
+                cv2.imwrite(str(path), cv2.cvtColor(shown, cv2.COLOR_RGB2BGR))
 
 
 def flow_alone(start: NDArray[np.uint8], end: NDArray[np.uint8]) -> NDArray[np.uint8]:

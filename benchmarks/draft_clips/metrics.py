@@ -13,6 +13,8 @@ from skimage.metrics import structural_similarity
 #: Distances are counted up to this share of the height.
 _FAR = 0.15
 _ROWS = 320
+#: Thresholds of edges, and how many pixels (at 320 rows) an edge may be off.
+_EDGE, _EDGE_AWAY = (60, 150), 3.0
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,14 @@ def _unexplained(rgb: NDArray[np.uint8], colours: NDArray[Any]) -> NDArray[np.bo
     high = cv2.dilate(np.where(off[..., None], np.uint8(0), rgb), window).astype(int) + 14
     mixed = ((rgb >= low) & (rgb <= high)).all(axis=-1)
     return np.asarray(off & ~mixed)
+
+
+def torn_edges(made: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
+    """Return the pixels on edges that are not near any of the true frame, at 320 rows; tears before a backdrop."""
+    scale = made.shape[0] / _ROWS
+    found, drawn = (cv2.Canny(_gray(over_white(picture)), *_EDGE) for picture in (made, truth))
+    away = cv2.distanceTransform(255 - drawn, cv2.DIST_L2, 3)
+    return float(((found > 0) & (away > _EDGE_AWAY * scale)).sum() / scale)
 
 
 def _tear(made: NDArray[np.uint8], drawn: tuple[NDArray[np.uint8], ...]) -> float:

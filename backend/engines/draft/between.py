@@ -17,7 +17,7 @@ from .crumbs import Specks, count_specks, without_crumbs
 from .flow import FlowMotion
 from .layers import LayeredMotion
 from .paths import Paths
-from .self_check import COMES_APART
+from .self_check import COMES_APART, is_flat
 from .solving import solve
 from .thin_lines import Ink, ink_of
 from .touching_up import Touch, centre_of
@@ -143,7 +143,8 @@ def find_between(
     )
     size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
     sized = replace(motions[0], size=size), replace(motions[1], size=size)
-    specks = None if opaque else count_specks(start, end, rigid=method == "regions")
+    rigid = method == "regions" and is_flat(a) and is_flat(b)
+    specks = None if opaque else count_specks(start, end, rigid=rigid)
     ink = ink_of(start, end) if method == "regions" else None
     sources = tuple(
         motion.source(np.ascontiguousarray(key[box])) for motion, key in zip(sized, (start, end), strict=True)

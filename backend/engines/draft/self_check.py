@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ...machine.lasting_threads import LastingThreads
-from .colour import LIVE_ALPHA, Gray, Premultiplied, largest_channel
+from .colour import LIVE_ALPHA, Gray, Premultiplied, is_opaque, largest_channel
 from .composing import compose
 from .features import edges
 from .view import Mask, Motion, View
@@ -17,10 +17,12 @@ from .view import Mask, Motion, View
 _OPAQUE_TIMES, _CLEAR_TIMES = (0.3, 0.5, 0.7), (0.5,)
 #: A colour difference (of 255) that counts as entirely different.
 WORST_DIFFERENCE = 90.0
-#: In flat art at least this share of what is drawn, lines and all, differs from what is beside it by no more than
-#: so much (of 255).
-_FLAT_SHARE = 0.42
-_FLAT_RANGE = 3
+#: What differs from what is beside it by no more than the first number (of 255) is of one colour; by no more than
+#: the second, it is shading or texture; beyond, an edge.
+_SAME_COLOUR, _SHADING = 3, 40
+#: The most shading and texture there is in flat art on clear ground, and in front of a backdrop, which is often
+#: painted; shares of what is drawn.
+_GRADUAL_CLEAR, _GRADUAL_OPAQUE = 0.2, 0.55
 
 #: Flat art: the largest mean disagreement when its regions were understood.
 MOST_DISAGREEMENT = 0.045
@@ -49,11 +51,14 @@ _EDGE_WINDOW = 5
 
 
 def is_flat(key: Premultiplied) -> bool:
-    """Say whether a key is painted in flat colours, without shading or texture."""
-    square = np.ones((3, 3), np.uint8)
-    change = largest_channel(cv2.subtract(cv2.dilate(key, square), cv2.erode(key, square)))
+    """Say whether a key is lines and flat colours, without shading or texture."""
     drawn = key[..., 3] > LIVE_ALPHA
-    return bool((change[drawn] <= _FLAT_RANGE).mean() > _FLAT_SHARE) if drawn.any() else True
+    if not drawn.any():
+        return True
+    square = np.ones((3, 3), np.uint8)
+    change = largest_channel(cv2.subtract(cv2.dilate(key, square), cv2.erode(key, square)))[drawn]
+    gradual = (change > _SAME_COLOUR) & (change <= _SHADING)
+    return bool(gradual.mean() <= (_GRADUAL_OPAQUE if is_opaque(key) else _GRADUAL_CLEAR))
 
 
 @dataclass(frozen=True)
