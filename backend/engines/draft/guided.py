@@ -20,6 +20,7 @@ from .colour import Gray, Premultiplied, premultiply
 from .guided_key import TooFarError, follow_guide
 from .layers import LayeredMotion
 from .lines import strokes
+from .self_check import COMES_APART
 
 if TYPE_CHECKING:
     from .. import Lines
@@ -88,7 +89,9 @@ def follow_guides(
         arcs = _arcs(beyond[0], *_with_the_body(way, [_gone(led, time) for time in times], beyond[1]))
         return [Stretch(0.0, 1.0, replace(led, arc=Course(tuple(times), tuple(arcs))))]
     keys |= {time: led.draw(time) for time in led_times}
-    understood = whole.opaque and whole.method == "regions"
+    apart = not whole.opaque and whole.disagreement > COMES_APART
+    # Where even the whole segment falls apart, parts that go astray are more than what flow has dissolved.
+    by_regions = whole.method == "regions" and (whole.opaque or apart)
 
     def solved() -> list[Stretch]:
         if not keys:
@@ -97,7 +100,7 @@ def follow_guides(
         pictures = [start, *(keys[time] for time in times[1:-1]), end]
         way = [waypoint(time, key) if settings.arcs else None for time, key in zip(times, pictures, strict=True)]
         betweens = [
-            find_between(a, b, prefer_regions=understood, arc=arc)
+            find_between(a, b, prefer_regions=by_regions, arc=arc)
             for (a, b), arc in zip(pairwise(pictures), _arcs(beyond[0], way, beyond[1]), strict=True)
         ]
         gone = [np.zeros(2)]
@@ -113,7 +116,7 @@ def follow_guides(
         ]
 
     stretches = solved()
-    while keys and (torn := _torn(stretches, whole)) is not None:
+    while keys and not apart and (torn := _torn(stretches)) is not None:
         dropped = next(time for time in (torn.start, torn.end) if 0 < time < 1)
         report.warn(_COMES_APART, time=dropped)
         del keys[dropped]
@@ -206,10 +209,8 @@ def _with_room(whole: Between, guides: list[Gray]) -> Between:
     return find_between(whole.start, whole.end, arc=whole.arc, also=outside)
 
 
-def _torn(stretches: list[Stretch], whole: Between) -> Stretch | None:
-    """Return the stretch in which the drawing comes apart worst, unless it does so without any guide."""
-    if whole.comes_apart:
-        return None
+def _torn(stretches: list[Stretch]) -> Stretch | None:
+    """Return the stretch in which the drawing comes apart worst; None when it does in none."""
     torn = [stretch for stretch in stretches if stretch.between.comes_apart]
     return max(torn, key=lambda stretch: stretch.between.disagreement, default=None)
 
