@@ -130,6 +130,8 @@ def test_a_job_folder_is_run_and_run_again(tmp_path: Path) -> None:
     make_job(tmp_path)
     first = tooncrafter("run", tmp_path)
     assert first.returncode == 0 and "6 in-betweens drawn" in first.stdout
+    result = read_result(tmp_path)
+    assert result and [segment.notes for segment in result.segments] == [{"method": "regions"}] * 2
     second = tooncrafter("run", tmp_path, "--json")
     assert second.returncode == 0 and '"event": "frame"' not in second.stdout
 

@@ -107,3 +107,10 @@ def test_torn_edges_are_told_from_those_that_were_drawn() -> None:
     apart = still + np.where(blocks, 14, -14)[..., None].astype(np.float32)
     assert torn(still) == 0
     assert torn(apart) > MOST_TORN
+
+
+def test_the_same_painted_keys_give_the_same_pixels_twice() -> None:
+    keys = [painted(2, 128 + side * 20, clear=False) for side in (-1, 1)]
+    first, second = find_between(*keys), find_between(*keys)
+    assert first.method == second.method == "flow"
+    np.testing.assert_array_equal(first.draw(0.5), second.draw(0.5))
