@@ -70,13 +70,14 @@ def cut_layer(
 class _Placed:
     """A layer where its path has taken it.
 
-    back: from the frame to the key. bend: what is added to that, None for nothing. box: its rows and columns in the
-    frame. here: the same in the band. mask: as in `Layer`, but over the box.
+    back: from the frame to the key. bent: the x and y in the key that the pixels of the box come from, None where
+    `back` alone says it. box: its rows and columns in the frame. here: the same in the band. mask: as in `Layer`,
+    but over the box.
     """
 
     layer: Layer
     back: Affine
-    bend: Bend | None
+    bent: tuple[Map, Map] | None
     box: Box
     here: Box
     mask: NDArray[Any]
@@ -84,9 +85,22 @@ class _Placed:
     def drawn_from(self, source: Source) -> Premultiplied:
         """Return the box of the frame, drawn from the key."""
         plane = source.plate if self.layer.from_plate else source.key
-        if self.bend is None:
+        if self.bent is None:
             return plane.moved(self.back, *self.box)
-        return plane.looked_up(*self.bend.lookup(self.back, *self.box))
+        return plane.looked_up(*self.bent)
+
+    def origins(self) -> tuple[Map, Map]:
+        """Return the x and y in the key that the pixels of the box come from."""
+        if self.bent is not None:
+            return self.bent
+        rows, columns = self.box
+        x = np.arange(columns.start, columns.stop, dtype=np.float64)
+        y = np.arange(rows.start, rows.stop, dtype=np.float64)[:, None]
+        back = self.back
+        return (
+            (back[0, 0] * x + back[0, 1] * y + back[0, 2]).astype(np.float32),
+            (back[1, 0] * x + back[1, 1] * y + back[1, 2]).astype(np.float32),
+        )
 
 
 @dataclass(frozen=True)
@@ -169,7 +183,7 @@ class LayeredMotion:
             here, level = placed.here, placed.mask[..., 0]
             is_core = level > _IS_CORE
             written = is_core | ((level > _IS_MARGIN) & ~core[here])
-            for target, from_here in zip((x, y), _lookup(placed.back, placed.bend, *placed.box), strict=True):
+            for target, from_here in zip((x, y), placed.origins(), strict=True):
                 np.copyto(target[here], from_here, where=written)
             core[here] |= is_core
             rim[here] |= level > _IS_RIM
@@ -194,10 +208,10 @@ class LayeredMotion:
             box = self._landing(layer, forward, bend, factor_x, factor_y, band)
             if box is not None:
                 back = inverse(resized(forward, factor_x, factor_y))
-                bend = None if bend is None else bend.resized(factor_x, factor_y)
+                bent = None if bend is None else bend.resized(factor_x, factor_y).lookup(back, *box)
                 here = np.s_[box[0].start - band.start : box[0].stop - band.start, box[1]]
-                mask = self._mask(layer, back, bend, *box, factor_x, factor_y)
-                yield _Placed(layer, back, bend, box, here, mask)
+                mask = self._mask(layer, back, bent, *box, factor_x, factor_y)
+                yield _Placed(layer, back, bent, box, here, mask)
 
     def _landing(
         self, layer: Layer, forward: Affine, bend: Bend | None, factor_x: float, factor_y: float, band: slice
@@ -215,15 +229,15 @@ class LayeredMotion:
 
     @staticmethod
     def _mask(
-        layer: Layer, back: Affine, bend: Bend | None, rows: slice, columns: slice, factor_x: float, factor_y: float
-    ) -> NDArray[Any]:
+        layer: Layer, back: Affine, bent: tuple[Map, Map] | None, rows: slice, columns: slice, factor_x: float,
+        factor_y: float,
+    ) -> NDArray[Any]:  # fmt: skip
         """Return the layer's mask over those rows and columns of the frame."""
         scale = np.array([1 / factor_x, 1 / factor_y])
-        if bend is not None:
-            x, y = bend.lookup(back, rows, columns)
+        if bent is not None:
             at = [
                 ((place + 0.5) * size - 0.5 - corner).astype(np.float32)
-                for place, size, corner in zip((x, y), scale, (layer.left, layer.top), strict=True)
+                for place, size, corner in zip(bent, scale, (layer.left, layer.top), strict=True)
             ]
             return cv2.remap(layer.mask, at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         origin = np.array([columns.start, rows.start])
@@ -246,15 +260,3 @@ def _closed(seen: Mask, margin: Mask) -> Mask:
     """Return what is seen, with gaps of a pixel or two closed where a layer's margin reaches into them."""
     closed = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0
     return np.asarray(seen | (closed & margin))
-
-
-def _lookup(back: Affine, bend: Bend | None, rows: slice, columns: slice) -> tuple[Map, Map]:
-    """Return the x and y in the key that those rows and columns of the frame come from."""
-    if bend is not None:
-        return bend.lookup(back, rows, columns)
-    x = np.arange(columns.start, columns.stop, dtype=np.float64)
-    y = np.arange(rows.start, rows.stop, dtype=np.float64)[:, None]
-    return (
-        (back[0, 0] * x + back[0, 1] * y + back[0, 2]).astype(np.float32),
-        (back[1, 0] * x + back[1, 1] * y + back[1, 2]).astype(np.float32),
-    )
