@@ -40,9 +40,11 @@ TURNS, TURNS_AS_WELL = 0.3, 1.25
 #: their borders counting twice, less in front of a backdrop; and what is painted, on clear ground and in front of a
 #: backdrop, where it also may tear no more than flow does.
 _FLAT_CLEAR, _FLAT_OPAQUE, _PAINTED_CLEAR, _PAINTED_OPAQUE = 1.0, 0.8, 0.85, 0.7
+#: Painted regions torn at more than so many edges must be torn at half as many as flow, at most.
+_BADLY_TORN = 0.6
 #: Flow that regions led must disagree so many times as much as flow without them, at most: what flow finds by
-#: itself they can only spoil.
-_LED_BETTER = 0.9
+#: itself they can only spoil. And unless it disagrees far less, it may be torn at so many times as many edges.
+_LED_BETTER, _LED_FAR_BETTER, _LED_AS_TORN = 0.9, 0.75, 1.25
 #: From this on a clear drawing is torn to pieces on its way.
 COMES_APART = 0.45
 
@@ -67,7 +69,7 @@ class Meeting:
 
     disagreement: how much they differ, 0..1: opaque keys where both are seen, clear ones where either is, seen by
     one alone being the worst. torn: edges of the frame that no edge of a key was brought to, as a share of the
-    keys' edges; 0 on clear ground, where tears are holes and are closed.
+    keys' edges; 0 where they were not counted.
     """
 
     disagreement: float
@@ -85,7 +87,8 @@ class Meeting:
 
     def leads_better_than(self, plain: Meeting) -> bool:
         """Say whether flow that regions led, which meets like this, is better than flow that meets like that."""
-        return self.disagreement < _LED_BETTER * plain.disagreement
+        share = self.disagreement / max(plain.disagreement, 1e-6)
+        return share < _LED_FAR_BETTER or (share < _LED_BETTER and self.torn <= _LED_AS_TORN * plain.torn)
 
     def is_better_than_plain_flow(self, plain: Meeting, slip: float) -> bool:
         """Say whether regions of flat art on clear ground that meet like this are better than flow without them.
@@ -104,13 +107,17 @@ class Meeting:
             return self.disagreement < _FLAT_OPAQUE * better.disagreement
         if not self.opaque:
             return self.disagreement < _PAINTED_CLEAR * better.disagreement
-        return self.disagreement < _PAINTED_OPAQUE * better.disagreement and self.torn <= better.torn
+        as_torn = better.torn if self.torn <= _BADLY_TORN else better.torn / 2
+        return self.disagreement < _PAINTED_OPAQUE * better.disagreement and self.torn <= as_torn
 
 
-def meeting(keys: tuple[Premultiplied, Premultiplied], motions: tuple[Motion, Motion], *, opaque: bool) -> Meeting:
-    """Bring both keys (at working size) to the same moments and compare them."""
+def meeting(
+    keys: tuple[Premultiplied, Premultiplied], motions: tuple[Motion, Motion], *, opaque: bool,
+    tears: bool = True,
+) -> Meeting:  # fmt: skip
+    """Bring both keys (at working size) to the same moments and compare. tears: whether torn edges are counted."""
     sources = [motion.source(key) for motion, key in zip(motions, keys, strict=True)]
-    outlines = [edges(key) for key in keys] if opaque else []
+    outlines = [edges(key) for key in keys] if tears else []
     most = max([1, *(int(np.count_nonzero(found)) for found in outlines)])
     disagreements, torn = [], []
     for time in _OPAQUE_TIMES if opaque else _CLEAR_TIMES:
@@ -118,8 +125,8 @@ def meeting(keys: tuple[Premultiplied, Premultiplied], motions: tuple[Motion, Mo
             second = pool.submit(motions[1].view, sources[1], 1 - time)
             views = motions[0].view(sources[0], time), second.result()
         disagreements.append(_disagreement(views, opaque=opaque))
-        if opaque:
-            made = edges(compose(views, time, opaque=True)) > 0
+        if tears:
+            made = edges(compose(views, time, opaque=opaque)) > 0
             for found, motion, fraction in zip(outlines, motions, (time, 1 - time), strict=True):
                 made &= ~_brought(found, motion, fraction)
             torn.append(int(np.count_nonzero(made)) / most)

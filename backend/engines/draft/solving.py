@@ -303,13 +303,13 @@ def solve(
     if prefer_regions:
         return "regions", by_regions, 0.0
     flat = is_flat(a) and is_flat(b)
-    ours = meeting(keys.pictures, by_regions, opaque=opaque)
+    ours = meeting(keys.pictures, by_regions, opaque=opaque, tears=opaque)
     if flat and ours.is_understood(slip):
         return "regions", by_regions, ours.disagreement
     flat_and_clear = flat and not opaque
     if flat_and_clear and slip > MOST_SLIP and keeps_silhouette(by_regions, (a, b)):
         turning = regions.as_one(a.shape[:2])
-        in_one = meeting(keys.pictures, turning, opaque=opaque).disagreement
+        in_one = meeting(keys.pictures, turning, opaque=opaque, tears=False).disagreement
         if in_one <= min(TURNS, TURNS_AS_WELL * ours.disagreement):
             return "regions", turning, in_one
     plain = _flowing(keys)
