@@ -1,4 +1,4 @@
-"""Drawn lines: what is one, where its middle is, and what tells a torn picture from a whole one."""
+"""Drawn lines: what is one, where its middle is; and what tells a torn picture, and a crumb, from a whole one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from backend.engines.draft.colour import premultiply
+from backend.engines.draft.crumbs import count_specks, without_crumbs
 from backend.engines.draft.lines import centre_points, drawn_lines
 from backend.engines.draft.wholeness import Wholeness
 
@@ -53,3 +54,15 @@ def test_a_torn_picture_has_more_areas_and_lacks_colours() -> None:
     assert measure.torn(whole) == measure.lost(whole) == 0
     assert measure.torn(torn) > 0.5
     assert measure.torn(without_mouth) == 0 < measure.lost(without_mouth)
+
+
+def test_a_limb_that_came_off_is_a_crumb_unless_a_guide_leads_it() -> None:
+    key, frame = np.zeros((160, 256, 4), np.uint8), np.zeros((160, 256, 4), np.uint8)
+    for picture, left in ((key, 150), (frame, 170)):
+        picture[40:120, 60:150] = (80, 120, 200, 255)
+        picture[60:80, left : left + 20] = (80, 120, 200, 255)
+    frame[20:24, 20:24] = 255
+    specks = count_specks(key, key, rigid=True)
+    usual, led = without_crumbs(frame, specks), without_crumbs(frame, specks.without_limbs())
+    assert not usual[60:80, 170:190].any() and not usual[20:24, 20:24].any()
+    assert led[60:80, 170:190].all() and not led[20:24, 20:24].any()

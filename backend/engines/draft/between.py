@@ -106,7 +106,12 @@ class Between:
         """Return the same with its parts on other paths, all of them straight."""
         assert self.motions is not None
         led = [replace(motion, paths=paths) for motion in self.motions if isinstance(motion, LayeredMotion)]
-        return replace(self, motions=(led[0], led[1]), arc=STRAIGHT)
+        return self.led_by((led[0], led[1]))
+
+    def led_by(self, motions: tuple[LayeredMotion, LayeredMotion]) -> Between:
+        """Return the same with its parts led by other motions, on straight paths."""
+        specks = None if self.specks is None else self.specks.without_limbs()
+        return replace(self, motions=motions, arc=STRAIGHT, specks=specks)
 
     def offset(self, time: float) -> tuple[float, float]:
         """Return how far (x, y in working pixels) the arc takes everything drawn off its own path at `time`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -14,6 +14,8 @@ from .view import fill_from_nearest
 
 #: Islands smaller than this share of the drawing may be crumbs.
 _SMALL_ISLAND = 0.1
+#: Where guides lead limbs, only islands so many times as small are surely crumbs.
+_LIMB = 0.3
 #: Holes smaller than this many pixels of a picture with 320 rows may be pinholes.
 _SMALL_HOLE = 40.0
 #: In a drawing with outlines, holes up to so many times larger are tears when less than this of their rim is ink.
@@ -34,16 +36,22 @@ _AROUND = 8
 class Specks:
     """How many small islands and holes the keys have, at most, and what counts as small, in pixels.
 
-    bridge: holes less than this many pixels apart, and apart from open ground, are one.
-    outlined: whether the keys' silhouettes are ink, so that a hole without ink around it is a tear.
+    crumbs: how many of the islands are too small for a limb. bridge: holes less than this many pixels apart, and
+    apart from open ground, are one. outlined: whether the keys' silhouettes are ink, so that a hole
+    without ink around it is a tear.
     """
 
     islands: int
+    crumbs: int
     holes: int
     island_pixels: int
     hole_pixels: int
     bridge: int
     outlined: bool
+
+    def without_limbs(self) -> Specks:
+        """Return what counts as small where a guide leads limbs: these are none, even when they come off."""
+        return replace(self, islands=self.crumbs, island_pixels=int(_LIMB * self.island_pixels))
 
 
 def count_specks(start: Premultiplied, end: Premultiplied, *, rigid: bool) -> Specks:
@@ -56,10 +64,12 @@ def count_specks(start: Premultiplied, end: Premultiplied, *, rigid: bool) -> Sp
     drawn = min(int((alpha > _DRAWN).sum()) for alpha in alphas)
     island_pixels = int(_SMALL_ISLAND * drawn)
     hole_pixels = int(_SMALL_HOLE * (start.shape[0] / 320) ** 2) + 1
-    islands = max(len(_small(alpha > _DRAWN, island_pixels)[1]) for alpha in alphas)
+    islands, crumbs = (
+        max(len(_small(alpha > _DRAWN, int(share * island_pixels))[1]) for alpha in alphas) for share in (1, _LIMB)
+    )
     holes = max(len(_small(alpha <= _DRAWN, hole_pixels, bridge)[1]) for alpha in alphas)
     outlined = all(_inked(key, alpha > _DRAWN) > _OUTLINED for key, alpha in zip((start, end), alphas, strict=True))
-    return Specks(islands, holes, island_pixels, hole_pixels, bridge, outlined)
+    return Specks(islands, crumbs, holes, island_pixels, hole_pixels, bridge, outlined)
 
 
 def _inked(pixels: Premultiplied, drawn: NDArray[Any]) -> float:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from .affine import Affine, about, after, inverse, rotation, transform, translation
-from .arcs import STRAIGHT
 from .between import Between
 from .contacts import Contact, find_contacts
 from .features import features
@@ -84,10 +83,8 @@ def led_in_parts(whole: Between, time: float, posed: list[PosedKey], strength: f
         motion.source(np.ascontiguousarray(key[whole.box]))
         for motion, key in zip(led, (whole.start, whole.end), strict=True)
     )
-    return replace(
-        whole, method="regions", motions=led, sources=sources, arc=STRAIGHT, ink=ink_of(whole.start, whole.end),
-        touches=(),
-    )  # fmt: skip
+    ink = ink_of(whole.start, whole.end)
+    return replace(whole.led_by(led), method="regions", sources=sources, ink=ink, touches=())
 
 
 def _find_parts(posed: list[PosedKey], strength: float) -> _Parts | None:
