@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .affine import Points
+from .affine import Affine, Points, transform
 from .regions import Regions, Shapes, hull
 
 #: Regions with a line between them touch when they are this many pixels apart.
@@ -17,6 +17,16 @@ _SHORTEST = 2.0
 _POINTS = 4
 #: A joint is at most so many times as wide as the slenderer of the regions that it joins.
 _HINGE = 1.3
+#: Where a limb's end is round or lies at a slant, its border with what it hangs on is at most so many times its
+#: width.
+_ACROSS = 2.2
+#: A region may be joined to one of this share of its own size.
+_JOINED_SIZE = 0.5
+#: A limb is so many times as long as wide, and in both keys about as long. Its joint is where one end stays, and
+#: where that would take the other end's place it is so many times as far off.
+_LIMB = 1.5
+_SAME_LENGTH = 0.75
+_CLEARLY = 2.5
 #: Further apart than so many pixels two regions are parted, however far they are.
 SLACK_PIXELS = 5.0
 #: What lies within another region (so much of it) and is no limb (no larger than so much of that, or no more than
@@ -71,13 +81,18 @@ def find_contacts(labels: NDArray[Any]) -> list[Contact]:
     return contacts
 
 
+def is_hinge(contact: Contact, shapes: Shapes) -> bool:
+    """Say whether two regions touch across the end of the slenderer one, as limbs do, not along its side."""
+    return contact.length <= _ACROSS * float(min(shapes.width[contact.first], shapes.width[contact.second]))
+
+
 def as_hinges(contacts: list[Contact], regions: Regions, shapes: Shapes) -> list[Contact]:
     """Return contacts as they hold: along a joint where a limb lies on a body, all around what lies on a face.
 
     Lengths are those of the borders that count.
     """
     host = _hosts(contacts, regions, shapes)
-    widths = 4 * np.sqrt(shapes.short)
+    widths = shapes.width
     touching = np.bincount([k for c in contacts for k in (c.first, c.second)], minlength=regions.count)
     held = []
     for contact in contacts:
@@ -121,39 +136,70 @@ def _long_axis(points: Points) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class Attachment:
-    """Where a region touches one that is no smaller, in both keys.
+    """Where a region touches one that it may hang on, in both keys.
 
-    region, other: its numbers (from 0) in the start and the end key. start, end: (x, y) of the place there.
+    region, other: its numbers (from 0) in the start and the end key. start, end: (x, y) of the place there. hinge:
+    whether both touch across the end of one of them, so that the place is one where they are joined.
     """
 
     region: int
     other: int
     start: NDArray[Any]
     end: NDArray[Any]
+    hinge: bool
 
     def reversed(self) -> Attachment:
         """Return the same from the end key to the start key."""
-        return Attachment(self.other, self.region, self.end, self.start)
+        return Attachment(self.other, self.region, self.end, self.start, self.hinge)
 
 
 def find_attachments(
-    contacts: tuple[list[Contact], list[Contact]], area: NDArray[Any], pairs: list[tuple[int, int]]
-) -> list[Attachment]:
-    """Return where matched regions touch in both keys.
+    contacts: tuple[list[Contact], list[Contact]], shapes: tuple[Shapes, Shapes], pairs: list[tuple[int, int]],
+    carried: dict[int, Affine] | None = None,
+) -> list[Attachment]:  # fmt: skip
+    """Return where matched regions of both keys touch in both, each with what is larger, or joined to it.
 
-    contacts: of both keys. area: of the regions of the start key. pairs: which is which.
+    contacts, shapes: of both keys. pairs: which region (from 0) of the start key is which of the end key. carried:
+    how regions of the start key move, as far as that is known.
     """
-    middle_a, middle_b = (
-        {frozenset((contact.first, contact.second)): contact.points.mean(axis=0) for contact in of_key}
-        for of_key in contacts
+    touching_a, touching_b = (
+        {frozenset((contact.first, contact.second)): contact for contact in of_key} for of_key in contacts
     )
     found = []
     for i, j in pairs:
-        for larger, other_larger in pairs:
-            start, end = middle_a.get(frozenset((i, larger))), middle_b.get(frozenset((j, other_larger)))
-            if start is not None and end is not None and area[larger] >= area[i]:
-                found.append(Attachment(i, j, start, end))
+        for other, other_end in pairs:
+            start, end = touching_a.get(frozenset((i, other))), touching_b.get(frozenset((j, other_end)))
+            if start is None or end is None:
+                continue
+            across = is_hinge(start, shapes[0]), is_hinge(end, shapes[1])
+            places = start.points.mean(axis=0), end.points.mean(axis=0)
+            joined = all(across)
+            if not joined and carried is not None and other in carried:
+                joint = _joint_along(shapes, (i, j), carried[other])
+                joined, places = joint is not None, joint or places
+            if shapes[0].area[other] >= (_JOINED_SIZE if joined else 1) * shapes[0].area[i]:
+                found.append(Attachment(i, j, *places, joined))
     return found
+
+
+def _joint_along(
+    shapes: tuple[Shapes, Shapes], pair: tuple[int, int], carrier: Affine
+) -> tuple[Points, Points] | None:
+    """Return where a limb that lies along what carries it, in one key or both, is joined to that, if that shows.
+
+    One of its ends stays where the carrier takes it; it does not show if either might. pair: the limb in both keys.
+    """
+    ends = [shape.ends(region) for shape, region in zip(shapes, pair, strict=True)]
+    lengths = [float(np.linalg.norm(two[1] - two[0])) for two in ends]
+    width = max(float(shape.width[region]) for shape, region in zip(shapes, pair, strict=True))
+    if min(lengths) < max(_LIMB * width, _SAME_LENGTH * max(lengths)):
+        return None
+    apart = np.linalg.norm(transform(carrier, ends[0])[:, None] - ends[1][None], axis=-1)
+    kept, turned = float(np.diag(apart).min()), float(np.diag(apart[::-1]).min())
+    if min(kept, turned) > width or max(kept, turned) < _CLEARLY * min(kept, turned):
+        return None
+    k, m = np.unravel_index(apart.argmin(), apart.shape)
+    return ends[0][k], ends[1][m]
 
 
 #: A region (from 0), what it may hang on, and where it touches that.

@@ -31,6 +31,7 @@ from .affine import (
 from .colour import Premultiplied, luminance_over_white
 from .contacts import Attachment, Contact, find_attachments
 from .flow import Flow
+from .hung_pairs import hung_pairs
 from .matching import match_regions
 from .regions import Regions, Shapes, measure, outline
 
@@ -81,19 +82,50 @@ def find_hypotheses(
     goes by it, so that it does not matter how closely the keys were cut.
     """
     diagonal = float(np.hypot(*canvas_shape))
-    shape_a, shape_b = measure(regions_a.cores, regions_a.count), measure(regions_b.cores, regions_b.count)
-    pairs = match_regions(regions_a, regions_b, shape_a, shape_b, diagonal)[:MOST_PAIRS]
-    attachments = find_attachments(contacts, shape_a.area, pairs)
+    shape_a, shape_b = regions_a.shapes, regions_b.shapes
+    pairs = match_regions(regions_a, regions_b, diagonal)[:MOST_PAIRS]
+    attachments = find_attachments(contacts, (shape_a, shape_b), pairs)
     whole = _whole_picture(a, b, diagonal) + _of_details(*details) + _all_centres(shape_a, shape_b, pairs, diagonal)
     parts: list[Affine] = []
     if not opaque:
         parts += silhouette(regions_a, regions_b)
-    for pair in pairs:
-        parts += region_pair(regions_a, regions_b, shape_a, shape_b, *pair)
-    parts += _hinges(regions_a, regions_b, shape_a, shape_b, attachments)
+    parts += _of_pairs(regions_a, regions_b, pairs, attachments)
     parts += _neighbourhoods(shape_a, shape_b, pairs)
     parts += _flow_fits(regions_a, shape_a, flow)
     return Hypotheses(*_distinct(whole, parts, regions_a.labels.shape, canvas_shape), pairs, attachments)
+
+
+def paired_again(
+    known: Hypotheses, regions: tuple[Regions, Regions], contacts: tuple[list[Contact], list[Contact]],
+    chosen: NDArray[Any], canvas_shape: tuple[int, int],
+) -> Hypotheses | None:  # fmt: skip
+    """Return pairs of what hangs on the same place in both keys, and the motions (alone) that this adds.
+
+    chosen: the motion of each region of the start key, as far as that is known. None when that tells nothing new.
+    """
+    if not known.pairs:
+        return None
+    largest = known.motions[chosen[known.pairs[0][0]]]
+    pairs, carried = hung_pairs(regions, contacts, known.pairs, largest, float(np.hypot(*canvas_shape)))
+    attachments = find_attachments(contacts, (regions[0].shapes, regions[1].shapes), pairs, carried)
+    joined = {(at.region, at.other) for at in known.attachments if at.hinge}
+    new = [pair for pair in pairs if pair not in known.pairs]
+    held = [
+        at
+        for at in attachments
+        if (at.region, at.other) in new or (at.hinge and (at.region, at.other) not in joined)
+    ]
+    if not (new or held):
+        return None
+    motions = _of_pairs(*regions, new, held)
+    sound = [motion for motion in motions if is_plausible(motion)]
+    return Hypotheses(sound, [False] * len(sound), pairs, attachments)
+
+
+def _of_pairs(a: Regions, b: Regions, pairs: list[tuple[int, int]], attachments: list[Attachment]) -> list[Affine]:
+    """Return the motions that bring matched regions onto each other, alone and about where they are attached."""
+    found = [motion for pair in pairs for motion in region_pair(a, b, *pair)]
+    return found + _hinges(a, b, attachments)
 
 
 def _whole_picture(a: Premultiplied, b: Premultiplied, diagonal: float) -> list[Affine]:
@@ -159,8 +191,9 @@ def silhouette(a: Regions, b: Regions) -> list[Affine]:
     return [translation(end - start), about(scale * np.eye(2), start, end), *(motion for _, motion in fits)]
 
 
-def region_pair(a: Regions, b: Regions, shape_a: Shapes, shape_b: Shapes, i: int, j: int) -> list[Affine]:
+def region_pair(a: Regions, b: Regions, i: int, j: int) -> list[Affine]:
     """Motions that bring one matched region onto the other: move, moments, and contour fits from several angles."""
+    shape_a, shape_b = a.shapes, b.shapes
     start, end = shape_a.centre[i], shape_b.centre[j]
     squash = shape_b.covariance_power(j, 0.5) @ shape_a.covariance_power(i, -0.5)
     found = [translation(end - start), about(squash, start, end)]
@@ -229,9 +262,7 @@ def _misfit(squared: Points) -> float:
     return float(np.sqrt(squared.min(axis=1)).mean() + np.sqrt(squared.min(axis=0)).mean()) / 2
 
 
-def _hinges(
-    a: Regions, b: Regions, shape_a: Shapes, shape_b: Shapes, attachments: list[Attachment]
-) -> list[Affine]:
+def _hinges(a: Regions, b: Regions, attachments: list[Attachment]) -> list[Affine]:
     """Turns of regions about the place where they touch a larger one, as limbs turn.
 
     What covers a limb bites into its outline, but hardly changes where from its joint it points.
@@ -240,7 +271,7 @@ def _hinges(
     outlines = {at.other: outline(b.cores, at.other + 1) for at in attachments}
     found = []
     for at in attachments:
-        start, end = shape_a.centre[at.region] - at.start, shape_b.centre[at.other] - at.end
+        start, end = a.shapes.centre[at.region] - at.start, b.shapes.centre[at.other] - at.end
         turn = float(np.arctan2(end[1], end[0]) - np.arctan2(start[1], start[0]))
         if abs((turn + np.pi) % (2 * np.pi) - np.pi) < _LEAST_TURN:
             continue

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from .affine import Affine, affine_map, angle, inverse
 from .colour import Gray
-from .contacts import Attachment, Joint
+from .contacts import Attachment, Contact, Joint
 from .features import NOWHERE, WORST_COST, Features, match_cost
+from .hypotheses import Hypotheses
 from .regions import Regions
 from .sway import Bend
 from .view import Map, box_around
@@ -48,7 +49,7 @@ _EXPLAINED = 0.25
 _NOTHING = 0.3
 #: What turning costs, per radian: a squashed ball that stretches looks inside as one that turns on its side does.
 _TURNING = 0.06
-#: What turning by more than so many radians costs further: seldom meant, but a flipped shape fits as well.
+#: What turning by more than so many radians costs further where no joint shows it: a flipped shape fits as well.
 _TURNING_FAR = 0.2
 _FAR_TURN = 1.9
 #: What a change of shape costs, per unit of the logarithm of its proportions.
@@ -60,6 +61,11 @@ _SAME_REGION = 0.2
 #: What leaving everything that it touches in both keys by so many pixels costs.
 _TEARING_OFF = 0.1
 TORN_OFF_PIXELS = 16.0
+#: The same where it is joined to something in both keys.
+_LEAVING_JOINT = 0.3
+#: Longer borders (small pixels) bind no more, nor those longer than so many times the slenderer region's width.
+_LONGEST_BORDER = 40
+_HOLDING = 1.3
 #: What leaving all that it may hang on in its own key by so many pixels costs.
 _COMING_LOOSE = 0.25
 _LOOSE_PIXELS = 10.0
@@ -92,6 +98,7 @@ class Side:
     attachments: list[Attachment]
     opaque: bool
     joints: list[Joint] = field(default_factory=list)
+    contacts: list[Contact] = field(default_factory=list)
     bends: dict[int, Bend] = field(default_factory=dict)
 
     def add_motion(self, motion: Affine, bend: Bend | None = None) -> None:
@@ -195,32 +202,46 @@ class Choice:
 
 
 def choose_motions(
-    sides: tuple[Side, Side], pairs: list[tuple[int, int]], camera_candidates: list[bool], pool: Executor, *,
-    still_backdrop: bool, further: tuple[Callable[[NDArray[Any]], list[Affine]], ...],
-) -> tuple[Choice, Choice]:  # fmt: skip
-    """Choose a motion for every region of both keys.
+    sides: tuple[Side, Side], known: Hypotheses, pool: Executor, *, still_backdrop: bool,
+    paired_again: Callable[[NDArray[Any]], Hypotheses | None],
+    further: tuple[Callable[[NDArray[Any]], list[Affine]], ...],
+) -> tuple[tuple[Choice, Choice], list[tuple[int, int]]]:  # fmt: skip
+    """Choose a motion for every region of both keys; return these and which region is which.
 
-    pairs: which region (from 0) of the start key is which of the end key. still_backdrop: the pictures were cut out
-    of larger ones whose rest does not change. further: find more motions of either key (to the other) when they are
-    told what was chosen for each region.
+    known: what is known of the motions so far. still_backdrop: the pictures were cut out of larger ones whose rest
+    does not change. paired_again: what is known better, with further motions alone, when it is told what was chosen
+    for each region of the start key. further: find more motions of either key (to the other) when they are told
+    what was chosen for each of its regions.
     """
+    pairs = known.pairs
     smalls = tuple(_Small.of(side) for side in sides)
     seen = tuple(
-        pool.map(lambda side, small: _Mismatch.of(side, small, camera_candidates, still_backdrop), sides, smalls)
+        pool.map(lambda side, small: _Mismatch.of(side, small, known.camera, still_backdrop), sides, smalls)
     )
     choices = _choose(sides, smalls, seen, pairs, pool)
-    for _ in range(_CHAIN):
-        turns = list(pool.map(lambda find, choice: find(choice.chosen), further, choices))
-        motions = [*turns[0], *(inverse(motion) for motion in turns[1])]
-        if not motions:
-            break
+
+    def chosen_with(motions: list[Affine]) -> tuple[Choice, Choice]:
+        nonlocal smalls, seen
         for motion in motions:
             sides[0].add_motion(motion)
             sides[1].add_motion(inverse(motion))
         smalls = tuple(small.with_motions(side) for side, small in zip(sides, smalls, strict=True))
         seen = tuple(pool.map(_Mismatch.extended, seen, sides, smalls))
-        choices = _choose(sides, smalls, seen, pairs, pool)
-    return choices
+        return _choose(sides, smalls, seen, pairs, pool)
+
+    better = paired_again(choices[0].chosen)
+    if better is not None:
+        pairs = better.pairs
+        sides[0].attachments[:] = better.attachments
+        sides[1].attachments[:] = [attachment.reversed() for attachment in better.attachments]
+        choices = chosen_with(better.motions)
+    for _ in range(_CHAIN):
+        turns = list(pool.map(lambda find, choice: find(choice.chosen), further, choices))
+        motions = [*turns[0], *(inverse(motion) for motion in turns[1])]
+        if not motions:
+            break
+        choices = chosen_with(motions)
+    return choices, pairs
 
 
 def _choose(
@@ -329,7 +350,7 @@ class _Small:
             cv2.resize(side.other_alpha, size, interpolation=cv2.INTER_AREA),
             labels,
             box_around(drawn if drawn.any() else ~drawn, _MISMATCH_PIXELS // 2),
-            _borders(labels, factor_x, factor_y),
+            _borders(side, labels, factor_x, factor_y),
             [resized(motion, factor_x, factor_y) for motion in side.motions],
             factor_x,
             factor_y,
@@ -414,26 +435,45 @@ def _costs(side: Side, small: _Small, seen: _Mismatch) -> NDArray[Any]:
     reluctance = seen.reluctance.copy()
     reluctance[0] -= 0.01
     costs += reluctance * area[:, None]
+    costs += _turning_far(side) * area[:, None]
     if side.opaque:
         _bind_backdrop(small.labels, costs, area, seen.camera)
     return costs
 
 
+def _hinged(side: Side) -> NDArray[Any]:
+    """Return (regions,) whether each is joined to something in both keys."""
+    hinged = np.zeros(side.regions.count, np.bool_)
+    hinged[[at.region for at in side.attachments if at.hinge]] = True
+    return hinged
+
+
 def _tearing_off(side: Side) -> NDArray[Any]:
-    """Return (regions, motions): what it costs a pixel that its region leaves what it touches in both keys."""
+    """Return (regions, motions): what it costs a pixel that its region leaves what it touches in both keys.
+
+    Where it is joined to something, it may go along what else it touches.
+    """
     motions = np.array(side.motions)
     cost = np.zeros((side.regions.count, len(motions)))
     count = np.zeros(side.regions.count)
+    hinged = _hinged(side)
     for at in side.attachments:
-        away = np.linalg.norm(motions @ [*at.start, 1.0] - at.end, axis=1) / TORN_OFF_PIXELS
-        cost[at.region] += np.minimum(away, 1)
-        count[at.region] += 1
-    return np.asarray(_TEARING_OFF * cost / np.maximum(count, 1)[:, None])
+        if at.hinge or not hinged[at.region]:
+            away = np.linalg.norm(motions @ [*at.start, 1.0] - at.end, axis=1) / TORN_OFF_PIXELS
+            cost[at.region] += np.minimum(away, 1)
+            count[at.region] += 1
+    worst = np.where(hinged, _LEAVING_JOINT, _TEARING_OFF)
+    return np.asarray((worst / np.maximum(count, 1))[:, None] * cost)
 
 
 def _turning(motion: Affine) -> float:
-    turn = abs(angle(motion))
-    return _TURNING * turn + _TURNING_FAR * max(turn - _FAR_TURN, 0.0)
+    return _TURNING * abs(angle(motion))
+
+
+def _turning_far(side: Side) -> NDArray[Any]:
+    """Return (regions, motions): what turning far costs a pixel; where its joint is shows how far a limb turned."""
+    turns = np.array([abs(angle(motion)) for motion in side.motions])
+    return np.asarray(_TURNING_FAR * np.maximum(turns - _FAR_TURN, 0) * ~_hinged(side)[:, None])
 
 
 def _reshaping(motion: Affine) -> float:
@@ -521,10 +561,11 @@ def _minimise(side: Side, area: NDArray[Any], borders: list[Border], costs: NDAr
     return chosen
 
 
-def _borders(labels: NDArray[Any], factor_x: float, factor_y: float) -> list[Border]:
+def _borders(side: Side, labels: NDArray[Any], factor_x: float, factor_y: float) -> list[Border]:
     """Return (region, region, shared border length in small pixels / step, its middle in full pixels).
 
-    labels: the regions at small size, smaller by the factors.
+    A limb that lies along a body holds on to it no more than across the limb. labels: the regions at small size,
+    smaller by the factors.
     """
     height, width = labels.shape
     sides = []
@@ -540,11 +581,15 @@ def _borders(labels: NDArray[Any], factor_x: float, factor_y: float) -> list[Bor
     pairs, which = np.unique(points[:, :2].astype(np.int64), axis=0, return_inverse=True)
     which = which.ravel()
     lengths = np.bincount(which)
+    counted = np.minimum(lengths, _LONGEST_BORDER)
+    if not side.opaque:
+        across = side.regions.shapes.width[pairs - 1].min(axis=1) * factor_x
+        counted = np.minimum(counted, _HOLDING * _STEP * across)
     x = np.bincount(which, points[:, 2]) / lengths / factor_x
     y = np.bincount(which, points[:, 3]) / lengths / factor_y
     return [
-        (int(i), int(j), min(int(length), 40) / _STEP, (float(px), float(py)))
-        for (i, j), length, px, py in zip(pairs, lengths, x, y, strict=True)
+        (int(i), int(j), float(length) / _STEP, (float(px), float(py)))
+        for (i, j), length, px, py in zip(pairs, counted, x, y, strict=True)
     ]
 
 

@@ -17,14 +17,14 @@ from .lines import drawn_lines, oriented_points
 from .paths import Paths
 from .posed_keys import PosedKey, layers_of, working_corner
 
-#: Points of each region that say where its part is, and the fewest that do.
+#: Points of a part's largest region that say where the part is, and the fewest that do.
 _POINTS = 60
 _FEWEST_POINTS = 12
 #: A part whose regions the guide poses differently (so much of it by more pixels than this) has no one place there.
 _OFF_PIXELS = 6.0
 _MOST_OFF = 0.3
 #: How far (pixels, and share of the way to its parent's centre) a part may be led from where its parent carries it.
-_ASTRAY_PIXELS, _ASTRAY = 8.0, 0.5
+_ASTRAY_PIXELS, _ASTRAY = 10.0, 0.6
 #: How badly a feature may fit where the guide has it.
 _MOST_MISFIT = 0.3
 
@@ -138,7 +138,9 @@ def _places(whole: Between, side: int, posed: PosedKey, paths: Paths) -> dict[in
         told = posed.pose.told[members]
         if not told.any() or layer.number == motion.backdrop or paths.parts[layer.number].redrawn:
             continue
-        points = [_sample(posed.regions.cores == region + 1) for region in members]
+        cores = [posed.regions.cores == region + 1 for region in members]
+        largest = max(int(core.sum()) for core in cores)
+        points = [_sample(core, _POINTS * int(core.sum()) // largest) for core in cores]
         ends = [transform(posed.pose.motions[region], own) for region, own in zip(members, points, strict=True)]
         starts = [own - corner for own in points]
         ends = [own - corner for own in ends]
@@ -157,6 +159,6 @@ def _places(whole: Between, side: int, posed: PosedKey, paths: Paths) -> dict[in
     return places
 
 
-def _sample(mask: NDArray[Any]) -> NDArray[Any]:
+def _sample(mask: NDArray[Any], count: int) -> NDArray[Any]:
     points = np.argwhere(mask)[:, ::-1].astype(np.float64)
-    return np.asarray(points[np.linspace(0, len(points) - 1, min(len(points), _POINTS)).astype(int)])
+    return np.asarray(points[np.linspace(0, len(points) - 1, min(len(points), max(count, 1))).astype(int)])

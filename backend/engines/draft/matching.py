@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from .regions import Regions, Shapes
+from .regions import Regions
 
 #: Regions considered, largest first; more are detail that follows its surroundings.
 MOST_REGIONS = 150
 _WORST, _ACCEPTED = 2.6, 2.2
 
 
-def match_regions(
-    a: Regions, b: Regions, shape_a: Shapes, shape_b: Shapes, diagonal: float
-) -> list[tuple[int, int]]:
+def likeness(a: Regions, b: Regions) -> NDArray[Any]:
+    """Return (regions of a, regions of b) how unlike two are, wherever they lie: 0 for equal colour and shape."""
+    colour = np.linalg.norm(a.colours[:, None] - b.colours[None], axis=-1) / 40
+    area = np.abs(np.log(a.shapes.area[:, None] / b.shapes.area[None]))
+    slender_a, slender_b = (np.log(key.shapes.long / key.shapes.short) for key in (a, b))
+    return np.asarray(1.2 * colour + 0.8 * area + 0.3 * np.abs(slender_a[:, None] - slender_b[None]))
+
+
+def match_regions(a: Regions, b: Regions, diagonal: float) -> list[tuple[int, int]]:
     """Return pairs of regions (from 0), largest first: alike in colour, size, elongation and place.
 
     The first round measures places in the picture, the next two relative to how the neighbours moved. What has
     no partner then may have left its neighbours, as a figure leaves its backdrop: its place in the picture counts.
     """
+    shape_a, shape_b = a.shapes, b.shapes
     large_a = np.argsort(-shape_a.area, kind="stable")[:MOST_REGIONS]
     large_b = np.argsort(-shape_b.area, kind="stable")[:MOST_REGIONS]
-    colour = np.linalg.norm(a.colours[large_a][:, None] - b.colours[large_b][None], axis=-1) / 40
-    area = np.abs(np.log(shape_a.area[large_a][:, None] / shape_b.area[large_b][None]))
-    slender_a = np.log(shape_a.long[large_a] / shape_a.short[large_a])
-    slender_b = np.log(shape_b.long[large_b] / shape_b.short[large_b])
-    alike = 1.2 * colour + 0.8 * area + 0.3 * np.abs(slender_a[:, None] - slender_b[None])
+    alike = likeness(a, b)[large_a][:, large_b]
     centre_a, centre_b = shape_a.centre[large_a], shape_b.centre[large_b]
     moves = centre_b[None] - centre_a[:, None]
     expected = np.zeros((len(large_a), 2))

@@ -39,6 +39,9 @@ SMALLEST_CONTACT = 6
 #: What a figure turns about lies near where it is thickest: a head leads, limbs follow.
 THICK = 4.0
 _REACH = 3
+#: A joint may lie this far off what is seen of a part: so many of its radii, and so many pixels more. Of a leg the
+#: hip is hidden.
+_JOINT_REACH, _JOINT_ROOM = 0.7, 6.0
 #: Points of two parts that touch in one key and are at most this far apart later have stayed together.
 TOGETHER_PIXELS = 8.0
 #: A part that gets flatter along its way by this much, its area kept, has hit something after so many pixels; it
@@ -274,7 +277,7 @@ def _link(
     away = float(np.linalg.norm(transform(relative, body.centre) - body.centre))
     turn = abs(angle(relative))
     joint = fixed_point(relative) if turn > SMALLEST_TURN else None
-    reach = 0.35 * body.radius + 6
+    reach = _JOINT_REACH * body.radius + _JOINT_ROOM
     if joint is not None and body.is_near(joint, reach) and bodies[parent].is_near(joint, reach):
         return 0.1 * away, Part(motions[child], relative, joint, True, parent)
     rides = turn < SAME_TURN and _same_size(relative) and away <= bodies[parent].radius

@@ -69,8 +69,19 @@ def led_in_parts(whole: Between, time: float, posed: list[PosedKey], strength: f
     alphas = [np.ascontiguousarray(key[..., 3]) for key in keys]
     regions = [_cut_regions(side.regions, corner, shape) for side in posed]
     sides = (
-        Side(seen[0], seen[1], alphas[1], regions[0], motions, [], False),
-        Side(seen[1], seen[0], alphas[0], regions[1], [inverse(motion) for motion in motions], [], False),
+        Side(
+            seen[0], seen[1], alphas[1], regions[0], motions, [], False, contacts=find_contacts(regions[0].labels)
+        ),
+        Side(
+            seen[1],
+            seen[0],
+            alphas[0],
+            regions[1],
+            [inverse(motion) for motion in motions],
+            [],
+            False,
+            contacts=find_contacts(regions[1].labels),
+        ),
     )
     for number, better in refined(sides, parts.chosen).items():
         motions[number], sides[1].motions[number] = better, inverse(better)

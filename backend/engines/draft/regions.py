@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -20,6 +21,9 @@ _SOLID_SHARE = 0.35
 #: A net of lines covers so many squares of its thickest radius, and encloses so many times what it covers.
 _NET_SPREAD = 60.0
 _NET_ENCLOSES = 2.0
+#: A fine line is narrower than this (pixels) and darker than its surroundings by so much (of 255).
+_FINE_PIXELS = 5
+_FINE_CONTRAST = 60
 _CLEAR = np.array([137, 128, 128, 0], np.float32)
 _INK = np.array([30, 128, 128, 150], np.float32)
 
@@ -41,6 +45,11 @@ class Regions:
     def count(self) -> int:
         """How many regions there are."""
         return len(self.colours)
+
+    @cached_property
+    def shapes(self) -> Shapes:
+        """The moments of the flat areas."""
+        return measure(self.cores, self.count)
 
 
 def _coordinates(pixels: Premultiplied, where: NDArray[Any]) -> NDArray[Any]:
@@ -88,12 +97,13 @@ def find_regions(
     named = _nearest_colour(pixels, palette, live)
     if walls is not None:
         named[walls] = 0
+    inked = np.zeros(live.shape, np.bool_) if opaque or walls is not None else _fine_lines(pixels)
     cores = np.zeros(live.shape, np.int32)
     colours: list[NDArray[Any]] = []
     for index, colour in enumerate(palette, start=1):
         area = (named == index).astype(np.uint8)
         if int(area.sum()) >= smallest:
-            _add_solid(cores, colours, area, colour, smallest, canvas_height)
+            _add_solid(cores, colours, area, colour, smallest, canvas_height, inked)
     if not opaque:
         _add_enclosed_clear(cores, colours, pixels, smallest)
     if colours:
@@ -125,8 +135,9 @@ def _add_solid(
     colour: NDArray[Any],
     smallest: int,
     canvas_height: int,
+    inked: Mask,
 ) -> None:
-    """Add the connected areas of one colour that are more than a line."""
+    """Add the connected areas of one colour that are more than a line, each cut where lines part it."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5) if canvas_height >= 240 else (3, 3))
     x, y, width, height = cv2.boundingRect(area)
     box = np.s_[y : y + height, x : x + width]
@@ -142,14 +153,29 @@ def _add_solid(
     kept = np.bincount(pieces[solid > 0], minlength=count)
     padded = cv2.copyMakeBorder(own, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
-    number = np.zeros(count, np.int32)
     for piece in large:
         is_solid = kept[piece] >= max(2, _SOLID_SHARE * sizes[piece])
         if is_solid and not _is_line_net(pieces, depth, stats[piece], int(piece)):
-            colours.append(colour)
-            number[piece] = len(colours)
-    found = number[pieces]
-    np.copyto(cores[box], found, where=found > 0)
+            for part in _parted(pieces == piece, inked[box], smallest):
+                colours.append(colour)
+                cores[box][part] = len(colours)
+
+
+def _fine_lines(pixels: Premultiplied) -> Mask:
+    """Return the middle of fine dark lines, also of those that part two areas of one colour."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_FINE_PIXELS, _FINE_PIXELS))
+    clear = 255 - np.ascontiguousarray(pixels[..., 3])
+    found = np.zeros(clear.shape, np.bool_)
+    for channel in cv2.split(pixels)[:3]:
+        found |= cv2.morphologyEx(cv2.add(channel, clear), cv2.MORPH_BLACKHAT, disc) > _FINE_CONTRAST
+    return found
+
+
+def _parted(piece: Mask, inked: Mask, smallest: int) -> list[Mask]:
+    """Return what the lines that cross an area part it into, itself if that is no more than one large part."""
+    count, found, stats, _ = cv2.connectedComponentsWithStats((piece & ~inked).astype(np.uint8), connectivity=4)
+    large = [part for part in range(1, count) if stats[part, cv2.CC_STAT_AREA] >= smallest]
+    return [np.asarray(found) == part for part in large] if len(large) > 1 else [piece]
 
 
 def _is_line_net(pieces: NDArray[Any], depth: NDArray[Any], stats: NDArray[Any], piece: int) -> bool:
@@ -219,6 +245,17 @@ class Shapes:
     tilt: NDArray[Any]
     long: NDArray[Any]
     short: NDArray[Any]
+
+    @property
+    def width(self) -> NDArray[Any]:
+        """How wide ellipses of those moments are (pixels)."""
+        return np.asarray(4 * np.sqrt(self.short))
+
+    def ends(self, region: int) -> NDArray[Any]:
+        """Return (2, 2): points (x, y) near both ends of a region (from 0), where such a limb is hinged."""
+        axis = np.array([np.cos(self.tilt[region]), np.sin(self.tilt[region])])
+        reach = 2 * np.sqrt(self.long[region]) - np.sqrt(self.short[region])
+        return np.asarray(self.centre[region] + np.array([[-reach], [reach]]) * axis)
 
     def covariance_power(self, region: int, exponent: float) -> NDArray[Any]:
         """Return the (2, 2) covariance of a region (from 0) raised to a power."""

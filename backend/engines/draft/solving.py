@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from ...machine.lasting_threads import LastingThreads
 from .affine import inverse
 from .colour import Gray, Premultiplied
-from .contacts import Contact, find_contacts, find_joints
+from .contacts import find_contacts, find_joints
 from .features import WORST_COST, Features, features, match_cost
 from .flow import Flow, FlowMotion, dense_flow, flow_of
 from .front_order import front_order, with_features_in_front
-from .hypotheses import find_details, find_hypotheses
+from .hypotheses import find_details, find_hypotheses, paired_again
 from .labelling import Choice, Labels, Side, choose_motions, label_pixels, simplified
 from .layers import LayeredMotion, cut_layer
 from .limbs import Turns
@@ -67,8 +67,7 @@ class _Understood:
     """How the regions of both keys move, before it is known whether they are parts or all of one piece.
 
     kept: the motion of each region of both keys. choices: the same before motions were given up that explain little
-    more than others. pairs: which region (from 0) of the start key is which of the end key. contacts: where regions
-    of the start key touch.
+    more than others. pairs: which region (from 0) of the start key is which of the end key.
     """
 
     keys: _Keys
@@ -76,14 +75,13 @@ class _Understood:
     choices: tuple[Choice, Choice]
     kept: tuple[NDArray[Any], NDArray[Any]]
     pairs: list[tuple[int, int]]
-    contacts: list[Contact]
 
     def as_parts(self, size: tuple[int, int]) -> tuple[tuple[LayeredMotion, LayeredMotion], float]:
         """Return the motion in parts, and along what share of their borders these slide apart.
 
         size: (height, width) of the views to make.
         """
-        strips = find_swaying(self._regions, self.sides, self.choices, self.pairs, self.contacts)
+        strips = find_swaying(self._regions, self.sides, self.choices, self.pairs, self.sides[0].contacts)
         # Strips add their motions; the drawing in one piece has none.
         sides = self.sides[0].with_own_motions(), self.sides[1].with_own_motions()
         kept = self.kept[0].copy(), self.kept[1].copy()
@@ -144,25 +142,27 @@ def _understand(keys: _Keys, *, still_backdrop: bool, canvas_shape: tuple[int, i
         ]
         sides = (
             Side(
-                seen_a, seen_b, _alpha(b), found[0], motions, attachments, opaque, joints[0],
+                seen_a, seen_b, _alpha(b), found[0], motions, attachments, opaque, joints[0], contacts[0],
             ),
             Side(
                 seen_b, seen_a, _alpha(a), found[1], [inverse(motion) for motion in motions],
-                [attachment.reversed() for attachment in attachments], opaque, joints[1],
+                [attachment.reversed() for attachment in attachments], opaque, joints[1], contacts[1],
             ),
         )  # fmt: skip
-        choices = choose_motions(
+        choices, pairs = choose_motions(
             sides,
-            hypotheses.pairs,
-            hypotheses.camera,
+            hypotheses,
             pool,
             still_backdrop=still_backdrop,
+            paired_again=lambda chosen: (
+                None if opaque else paired_again(hypotheses, (found[0], found[1]), contacts, chosen, canvas_shape)
+            ),
             further=tuple(Turns(side).find for side in sides),
         )
     kept = simplified(choices)
     for number, better in refined(sides, kept).items():
         sides[0].motions[number], sides[1].motions[number] = better, inverse(better)
-    return _Understood(keys, sides, choices, kept, hypotheses.pairs, contacts[0])
+    return _Understood(keys, sides, choices, kept, pairs)
 
 
 def cut_to_layers(
@@ -177,7 +177,7 @@ def cut_to_layers(
     opaque, motions, found = sides[0].opaque, sides[0].motions, (sides[0].regions, sides[1].regions)
     backdrop = labels[0].camera if opaque else None
     where = labels[0].motion, labels[1].motion
-    order = front_order(motions, where, (sides[0].own, sides[1].own), paths, backdrop)
+    order = front_order(sides, where, paths, backdrop)
     matches = [_own_match(side, label.motion) for side, label in zip(sides, labels, strict=True)]
     if not (opaque or turning):
         for regions, (cost, hidden) in zip(found, matches, strict=True):
