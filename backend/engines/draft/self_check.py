@@ -37,14 +37,15 @@ MOST_SLIP = 0.75
 #: than so many times as much as in parts.
 TURNS, TURNS_AS_WELL = 0.3, 1.25
 #: Otherwise they must disagree so many times as much as flow, at most: flat art, parts that slide apart along all
-#: their borders counting twice, less in front of a backdrop; and what is painted, on clear ground and in front of a
-#: backdrop, where it also may tear no more than flow does.
-_FLAT_CLEAR, _FLAT_OPAQUE, _PAINTED_CLEAR, _PAINTED_OPAQUE = 1.0, 0.8, 0.85, 0.7
-#: Painted regions torn at more than so many edges must be torn at half as many as flow, at most.
+#: their borders counting twice, less in front of a backdrop; and what is painted.
+_FLAT_CLEAR, _FLAT_OPAQUE, _PAINTED = 1.0, 0.8, 0.71
+#: In front of a backdrop, painted regions may also be torn at no more edges than flow; at half as many when they are
+#: torn at more than so many.
 _BADLY_TORN = 0.6
 #: Flow that regions led must disagree so many times as much as flow without them, at most: what flow finds by
-#: itself they can only spoil. And unless it disagrees far less, it may be torn at so many times as many edges.
-_LED_BETTER, _LED_FAR_BETTER, _LED_AS_TORN = 0.9, 0.75, 1.25
+#: itself they can only spoil. It may be torn at so many times as many edges; when it disagrees far less, at more,
+#: but never at more than so many.
+_LED_BETTER, _LED_AS_TORN, _LED_FAR_BETTER, _LED_MOST_TORN = 0.9, 1.25, 0.75, 1.5
 #: From this on a clear drawing is torn to pieces on its way.
 COMES_APART = 0.45
 
@@ -88,7 +89,9 @@ class Meeting:
     def leads_better_than(self, plain: Meeting) -> bool:
         """Say whether flow that regions led, which meets like this, is better than flow that meets like that."""
         share = self.disagreement / max(plain.disagreement, 1e-6)
-        return share < _LED_FAR_BETTER or (share < _LED_BETTER and self.torn <= _LED_AS_TORN * plain.torn)
+        if self.torn <= _LED_AS_TORN * plain.torn:
+            return share < _LED_BETTER
+        return share < _LED_FAR_BETTER and self.torn <= _LED_MOST_TORN
 
     def is_better_than_plain_flow(self, plain: Meeting, slip: float) -> bool:
         """Say whether regions of flat art on clear ground that meet like this are better than flow without them.
@@ -105,10 +108,8 @@ class Meeting:
         better = min(plain, led, key=lambda flow: flow.disagreement)
         if flat and self.torn <= MOST_TORN:
             return self.disagreement < _FLAT_OPAQUE * better.disagreement
-        if not self.opaque:
-            return self.disagreement < _PAINTED_CLEAR * better.disagreement
         as_torn = better.torn if self.torn <= _BADLY_TORN else better.torn / 2
-        return self.disagreement < _PAINTED_OPAQUE * better.disagreement and self.torn <= as_torn
+        return self.disagreement < _PAINTED * better.disagreement and (not self.opaque or self.torn <= as_torn)
 
 
 def meeting(
