@@ -278,15 +278,13 @@ def solve_flow(a: Premultiplied, b: Premultiplied, opaque: bool) -> tuple[FlowMo
 def _flowing(keys: _Keys, near: tuple[Motion, Motion] | None = None) -> tuple[FlowMotion, FlowMotion]:
     """Return dense flow. near: motions that are about right; what is too far for flow is found from there."""
     (a, b), (seen_a, seen_b) = keys.pictures, keys.seen
-    if near is None:
-        forth, back = keys.forth, keys.back
-    else:
-        starts = flow_of(near)
-        forth, back = dense_flow(seen_a, seen_b, starts[0]), dense_flow(seen_b, seen_a, starts[1])
-    return (
-        FlowMotion.of(a, b, seen_a, seen_b, (forth, back), keys.opaque),
-        FlowMotion.of(b, a, seen_b, seen_a, (back, forth), keys.opaque),
-    )
+    with LastingThreads() as pool:
+        if near is None:
+            forth, back = keys.forth, keys.back
+        else:
+            forth, back = pool.map(dense_flow, keys.seen, keys.seen[::-1], flow_of(near))
+        way_back = pool.submit(FlowMotion.of, b, a, seen_b, seen_a, (back, forth), keys.opaque)
+        return FlowMotion.of(a, b, seen_a, seen_b, (forth, back), keys.opaque), way_back.result()
 
 
 def solve(

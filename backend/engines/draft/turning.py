@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...machine.lasting_threads import LastingThreads
 from .bending import MOST_FOLDED, bend, folded
 from .colour import Premultiplied
 from .labelling import Side
@@ -57,14 +58,18 @@ def morphing(
     motions: tuple[LayeredMotion, LayeredMotion], keys: tuple[Premultiplied, Premultiplied]
 ) -> tuple[LayeredMotion, LayeredMotion]:
     """Return the motions with each key bent, on its way, onto the other's lines. keys: at working size."""
-    bent = []
-    for motion, own, other in zip(motions, keys, keys[::-1], strict=True):
-        arrived = motion.view(motion.source(own), 1.0)
-        field = bend(
-            np.where(arrived.seen[..., None], arrived.picture, np.uint8(0)),
-            LineSet(drawn_lines(other)),
-            _REACH * float(np.hypot(*other.shape[:2])),
-            exact=_WIDTHS,
-        )
-        bent.append(replace(motion, morph=field) if folded(field) <= MOST_FOLDED else motion)
-    return bent[0], bent[1]
+    with LastingThreads() as pool:
+        first, second = pool.map(_morphing, motions, keys, keys[::-1])
+    return first, second
+
+
+def _morphing(motion: LayeredMotion, own: Premultiplied, other: Premultiplied) -> LayeredMotion:
+    """Return the motion of one key bent onto the other's lines, if that does not fold it."""
+    arrived = motion.view(motion.source(own), 1.0)
+    field = bend(
+        np.where(arrived.seen[..., None], arrived.picture, np.uint8(0)),
+        LineSet(drawn_lines(other)),
+        _REACH * float(np.hypot(*other.shape[:2])),
+        exact=_WIDTHS,
+    )
+    return replace(motion, morph=field) if folded(field) <= MOST_FOLDED else motion
