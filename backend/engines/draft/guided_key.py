@@ -49,7 +49,7 @@ _PARTED = 0.1
 #: What leads the parts themselves through the guide is preferred: it needs no picture in between.
 _LED = -0.04
 #: What it costs to be torn into twice as many areas as the keys have, and to lack all that both keys have.
-_TORN, _LOST = 0.4, 0.5
+_TORN, _LOST = 0.3, 0.5
 #: So many of the best attempts that lead parts are bent as well.
 _MOST_BENT = 2
 #: Lines that the guide does not have weigh this much against lines of the guide that are missed.
