@@ -39,8 +39,8 @@ TURNS, TURNS_AS_WELL = 0.3, 1.25
 #: Otherwise they must disagree so many times as much as flow, at most: flat art, parts that slide apart along all
 #: their borders counting twice, less in front of a backdrop; and what is painted.
 _FLAT_CLEAR, _FLAT_OPAQUE, _PAINTED = 1.0, 0.8, 0.71
-#: In front of a backdrop, painted regions may also be torn at no more edges than flow; at half as many when they are
-#: torn at more than so many.
+#: In front of a backdrop, painted regions may also be torn at no more edges than flow; at half as many when they
+#: are torn at more than so many.
 _BADLY_TORN = 0.6
 #: Flow that regions led must disagree so many times as much as flow without them, at most: what flow finds by
 #: itself they can only spoil. It may be torn at so many times as many edges; when it disagrees far less, at more,
