@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from backend.engines.draft.affine import IDENTITY, about, after, rotation, transform
 from backend.engines.draft.paths import Part, Paths
@@ -33,6 +34,15 @@ def test_a_body_stretches_on_its_way_down_but_not_what_hangs_on_its_joints() -> 
     level = falling_figure()
     level.parts[0] = replace(level.parts[0], impact=0)
     np.testing.assert_allclose(placed[1][:, :2], level.at(0.5)[1][:, :2], atol=1e-9)
+
+
+def test_what_lands_falls_faster_and_faster_unless_an_arc_says_how_it_falls() -> None:
+    heights = [transform(falling_figure().at(time)[0], np.array([[40.0, 80.0]]))[0, 1] for time in (0, 0.5, 1)]
+    assert heights[1] - heights[0] < 0.9 * (heights[2] - heights[1])
+    even = [
+        transform(falling_figure().evenly().at(time)[0], np.array([[40.0, 80.0]]))[0, 1] for time in (0, 0.5, 1)
+    ]
+    assert even[1] == pytest.approx((even[0] + even[2]) / 2)
 
 
 def test_parts_led_through_places_are_there_and_take_along_what_hangs_on_them() -> None:

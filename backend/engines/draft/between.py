@@ -146,6 +146,8 @@ def find_between(
     method, motions, disagreement = solve(
         a, b, opaque=opaque, still_backdrop=still, canvas_shape=canvas_shape, prefer_regions=prefer_regions
     )
+    if arc.reach:
+        motions = _evenly(motions[0]), _evenly(motions[1])
     size = (box[0].stop - box[0].start, box[1].stop - box[1].start)
     sized = replace(motions[0], size=size), replace(motions[1], size=size)
     rigid = method == "regions" and is_flat(a) and is_flat(b)
@@ -155,6 +157,10 @@ def find_between(
         motion.source(np.ascontiguousarray(key[box])) for motion, key in zip(sized, (start, end), strict=True)
     )
     return Between(start, end, method, box, sized, sources, opaque, specks, arc, disagreement, ink)
+
+
+def _evenly(motion: LayeredMotion | FlowMotion) -> LayeredMotion | FlowMotion:
+    return replace(motion, paths=motion.paths.evenly()) if isinstance(motion, LayeredMotion) else motion
 
 
 def _bands(height: int, width: int, halo: int) -> Iterator[tuple[slice, slice]]:

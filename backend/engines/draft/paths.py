@@ -52,6 +52,8 @@ _LEAST_FALL = 8.0
 _FALLS = 0.4
 #: How late a squash comes, and how much a body stretches on its way to it (animators' squash and stretch).
 _IMPACT_POWER = 6
+#: How much faster falling gets: an even pace is 1, a free fall from rest 2. Two keys do not tell which was meant.
+_FALL_POWER = 1.3
 _STRETCH = 0.2
 
 
@@ -70,7 +72,8 @@ class Part:
     motion: from the start key to the end key. relative: the same seen from the parent.
     centre: what the relative motion turns about, in the start key. parent: None for a part of its own.
     impact: 1 when the part arrives squashed, -1 when it leaves squashed, 0 when neither.
-    redrawn: a feature that opens and closes at an even pace, down to nothing. stops: between the keys, in order.
+    redrawn: a feature that opens and closes at an even pace, down to nothing. falls: whether it gets faster on its
+    way down to an impact. stops: between the keys, in order.
     """
 
     motion: Affine
@@ -80,6 +83,7 @@ class Part:
     parent: int | None
     impact: int = 0
     redrawn: bool = False
+    falls: bool = True
     stops: tuple[Stop, ...] = ()
 
     @cached_property
@@ -129,6 +133,10 @@ class Paths:
             led.parts[number] = replace(part, stops=tuple(sorted(stops, key=lambda stop: stop.time)))
         return led
 
+    def evenly(self) -> Paths:
+        """Return the paths on which nothing gets faster: for an arc, that says itself when things fall."""
+        return Paths({number: replace(part, falls=False) for number, part in self.parts.items()})
+
     def depth(self, number: int) -> int:
         """Return how many parts this one hangs on, one after another."""
         parent = self.parts[number].parent
@@ -154,7 +162,15 @@ def _partial(part: Part, time: float, *, stretching: bool) -> Affine:
     if part.is_joint:
         return about(linear, part.centre, part.centre)
     end = transform(part.relative, part.centre)
-    return about(linear, part.centre, part.centre + time * (end - part.centre))
+    pace = np.array([time, _fall_pace(part.impact if part.falls else 0, time)])
+    return about(linear, part.centre, part.centre + pace * (end - part.centre))
+
+
+def _fall_pace(impact: int, time: float) -> float:
+    """Return how far down what hits the ground has come, or how far up what leaves it: falling gets faster."""
+    if impact < 0:
+        return 1 - _fall_pace(-impact, 1 - time)
+    return time**_FALL_POWER if impact else time
 
 
 def _between_stops(part: Part, time: float) -> Affine:
