@@ -47,12 +47,17 @@ def settled(
     offset = np.array(between.offset(time))
     at = {number: after(translation(offset), place) for number, place in paths.at(time).items()}
     points: dict[int, list[NDArray[Any]]] = {}
+    corners: dict[int, list[NDArray[Any]]] = {}
     corner = _corner(between, guide.strokes.shape[0])
     for side, motion in enumerate(between.motions):
         assert isinstance(motion, LayeredMotion)
         ways = {layer.number: at[layer.number] for layer in motion.layers}
         if side == 1:
             ways = {number: after(way, inverse(paths.parts[number].motion)) for number, way in ways.items()}
+        for layer in motion.layers:
+            height, width = layer.mask.shape[:2]
+            box = np.array([[0, 0], [width, 0], [0, height], [width, height]]) + np.array([layer.left, layer.top])
+            corners.setdefault(layer.number, []).append(transform(ways[layer.number], box))
         for number, own in _visible(motion, ways, drawn[side].centres - np.append(corner, [0, 0])).items():
             points.setdefault(number, []).append(own)
     there: dict[int, Affine] = {}
@@ -62,6 +67,9 @@ def settled(
         step = _step(np.concatenate(found) + np.append(corner, [0, 0]), guide)
         if step is not None:
             step = after(translation(-corner), after(step, translation(corner)))
+            outermost = np.concatenate(corners[number])
+            if np.linalg.norm(transform(step, outermost) - outermost, axis=1).max() > _MOST_PIXELS:
+                continue  # what few lines say of a part must not throw the rest of it away
             there[number] = at[number] + strength * (after(step, at[number]) - at[number])
     if not there:
         return None
