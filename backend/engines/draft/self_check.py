@@ -39,8 +39,8 @@ TURNS, TURNS_AS_WELL = 0.3, 1.25
 #: Otherwise they must disagree so many times as much as flow, at most: flat art, parts that slide apart along all
 #: their borders counting twice, less in front of a backdrop; and what is painted.
 _FLAT_CLEAR, _FLAT_OPAQUE, _PAINTED = 1.0, 0.8, 0.71
-#: In front of a backdrop, painted regions may also be torn at no more edges than flow; at half as many when they
-#: are torn at more than so many.
+#: And painted regions may be torn, on clear ground, at MOST_TORN edges; in front of a backdrop at as many as flow,
+#: or at half as many when they are torn at more than so many.
 _BADLY_TORN = 0.6
 #: Flow that regions led must disagree so many times as much as flow without them, at most: what flow finds by
 #: itself they can only spoil. It may be torn at so many times as many edges; when it disagrees far less, at more,
@@ -89,9 +89,8 @@ class Meeting:
     def leads_better_than(self, plain: Meeting) -> bool:
         """Say whether flow that regions led, which meets like this, is better than flow that meets like that."""
         share = self.disagreement / max(plain.disagreement, 1e-6)
-        if self.torn <= _LED_AS_TORN * plain.torn:
-            return share < _LED_BETTER
-        return share < _LED_FAR_BETTER and self.torn <= _LED_MOST_TORN
+        as_torn = self.torn <= _LED_AS_TORN * plain.torn
+        return share < (_LED_BETTER if as_torn else _LED_FAR_BETTER) and self.torn <= _LED_MOST_TORN
 
     def is_better_than_plain_flow(self, plain: Meeting, slip: float) -> bool:
         """Say whether regions of flat art on clear ground that meet like this are better than flow without them.
@@ -108,8 +107,8 @@ class Meeting:
         better = min(plain, led, key=lambda flow: flow.disagreement)
         if flat and self.torn <= MOST_TORN:
             return self.disagreement < _FLAT_OPAQUE * better.disagreement
-        as_torn = better.torn if self.torn <= _BADLY_TORN else better.torn / 2
-        return self.disagreement < _PAINTED * better.disagreement and (not self.opaque or self.torn <= as_torn)
+        as_torn = MOST_TORN if not self.opaque else better.torn if self.torn <= _BADLY_TORN else better.torn / 2
+        return self.disagreement < _PAINTED * better.disagreement and self.torn <= as_torn
 
 
 def meeting(

@@ -301,7 +301,7 @@ def solve(
     if prefer_regions:
         return "regions", by_regions, 0.0
     flat = is_flat(a) and is_flat(b)
-    ours = meeting(keys.pictures, by_regions, opaque=opaque, tears=opaque)
+    ours = meeting(keys.pictures, by_regions, opaque=opaque, tears=opaque or not flat)
     if flat and ours.is_understood(slip):
         return "regions", by_regions, ours.disagreement
     flat_and_clear = flat and not opaque
