@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backend.engines.draft.affine import IDENTITY, about, after, rotation, transform
-from backend.engines.draft.paths import Part, Paths
+from backend.engines.draft.paths import Part, Paths, plan_paths
 
 SHOULDER, HAND = np.array([50.0, 60.0]), np.array([[90.0, 60.0]])
 
@@ -53,3 +53,14 @@ def test_parts_led_through_places_are_there_and_take_along_what_hangs_on_them() 
     np.testing.assert_allclose(shoulder, SHOULDER[None] + np.array([[30.0, -20.0]]), atol=1e-9)
     np.testing.assert_allclose(led.at(0.0)[1], IDENTITY, atol=1e-9)
     np.testing.assert_allclose(transform(led.at(1.0)[1], HAND), transform(falling_figure().at(1.0)[1], HAND))
+
+
+def test_a_body_hangs_by_no_joint_on_something_far_smaller() -> None:
+    labels = np.zeros((200, 200), np.int16)
+    labels[40:160, 60:140] = 1
+    labels[150:170, 96:104] = 2
+    pivot, joint = np.array([100.0, 166.0]), np.array([100.0, 158.0])
+    small = about(rotation(-0.3), pivot, pivot)
+    motions = [IDENTITY, after(small, about(rotation(0.3), joint, joint)), small]
+    parts = plan_paths(motions, labels, labels, backdrop=0).parts
+    assert parts[1].parent != 2

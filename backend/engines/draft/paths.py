@@ -42,6 +42,8 @@ _REACH = 3
 #: A joint may lie this far off what is seen of a part: so many of its radii, and so many pixels more. Of a leg the
 #: hip is hidden.
 _JOINT_REACH, _JOINT_ROOM = 0.7, 6.0
+#: Nothing hangs by a joint on what is smaller than this share of it.
+_CARRIES = 0.2
 #: Points of two parts that touch in one key and are at most this far apart later have stayed together.
 TOGETHER_PIXELS = 8.0
 #: A part that gets flatter along its way by this much, its area kept, has hit something after so many pixels; it
@@ -294,7 +296,8 @@ def _link(
     turn = abs(angle(relative))
     joint = fixed_point(relative) if turn > SMALLEST_TURN else None
     reach = _JOINT_REACH * body.radius + _JOINT_ROOM
-    if joint is not None and body.is_near(joint, reach) and bodies[parent].is_near(joint, reach):
+    carries = bodies[parent].area >= _CARRIES * body.area
+    if joint is not None and carries and body.is_near(joint, reach) and bodies[parent].is_near(joint, reach):
         return 0.1 * away, Part(motions[child], relative, joint, True, parent)
     rides = turn < SAME_TURN and _same_size(relative) and away <= bodies[parent].radius
     if rides and not parent_is_backdrop:
