@@ -19,7 +19,7 @@ _POINTS = 4
 _HINGE = 1.3
 #: Where a limb's end is round or lies at a slant, its border with what it hangs on is at most so many times its
 #: width.
-_ACROSS = 2.2
+_ACROSS = 2.5
 #: A region may be joined to one of this share of its own size.
 _JOINED_SIZE = 0.5
 #: A limb is so many times as long as wide, and in both keys about as long. Its joint is where one end stays, and

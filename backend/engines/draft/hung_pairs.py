@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from .affine import Affine, Points, about, rotation, transform
+from .affine import Affine, Points, about, rotation, transform, translation
 from .contacts import Contact, is_hinge
 from .matching import likeness
 from .regions import Regions, Shapes
@@ -23,7 +23,7 @@ from .regions import Regions, Shapes
 _APART = 0.05
 #: What hangs nowhere that is known may be this far from its place (share of the diagonal), as strongly.
 _AWAY = 0.35
-_WORST, _ACCEPTED, _ACCEPTED_LOOSE = 2.6, 1.6, 2.2
+_WORST, _ACCEPTED, _ACCEPTED_LOOSE = 2.6, 2.1, 2.2
 #: Nearer to its joint (pixels) a region's centre does not tell how far it has turned.
 _LEVER = 4.0
 
@@ -59,33 +59,45 @@ def hung_pairs(
     """
     alike = likeness(*regions)
     start, end = (_Touching(found, key.shapes) for found, key in zip(contacts, regions, strict=True))
-    hung, carried = _along_joints(start, end, pairs[0], motion, alike, diagonal)
+    found, carried = dict(pairs[:1]), {pairs[0][0]: motion}
+    _add_along_joints(start, end, pairs[0][0], found, carried, alike, diagonal)
+    held = carried.copy()
 
     def elsewhere(i: int, j: int) -> bool:
         """Say whether both hang on something that is matched, but not on the same."""
-        partners = {hung[other] for other in start.hinged(i) & hung.keys()}
-        others = end.hinged(j) & set(hung.values())
+        partners = {found[other] for other in start.hinged(i) & found.keys()}
+        others = end.hinged(j) & set(found.values())
         return bool(partners and others) and not partners & others
 
-    left = [(i, j) for i, j in pairs if i not in hung and j not in hung.values() and not elsewhere(i, j)]
-    found = hung | dict(left)
-    rest = [i for i, _ in pairs if i not in found], [j for _, j in pairs if j not in found.values()]
-    away = start.shapes.centre[rest[0]][:, None] - end.shapes.centre[rest[1]][None]
-    loose = _assigned(*rest, alike, np.linalg.norm(away, axis=-1) / (_AWAY * diagonal), _ACCEPTED_LOOSE)
-    found |= {i: j for i, j in loose if not elsewhere(i, j)}
-    return sorted(found.items(), key=lambda pair: -start.shapes.area[pair[0]]), carried
+    def left() -> tuple[list[int], list[int]]:
+        return [i for i, _ in pairs if i not in found], [j for _, j in pairs if j not in found.values()]
+
+    mine, theirs = left()
+    found |= {i: j for i, j in pairs if i in mine and j in theirs and not elsewhere(i, j)}
+    while True:  # what has found its twin tells where that belongs which hangs on it
+        mine, theirs = left()
+        away = start.shapes.centre[mine][:, None] - end.shapes.centre[theirs][None]
+        loose = _assigned(mine, theirs, alike, np.linalg.norm(away, axis=-1) / (_AWAY * diagonal), _ACCEPTED_LOOSE)
+        loose = [pair for pair in loose if not elsewhere(*pair)]
+        if not loose:
+            break
+        i, j = loose[0]
+        found[i] = j
+        carried[i] = translation(end.shapes.centre[j] - start.shapes.centre[i])
+        _add_along_joints(start, end, i, found, carried, alike, diagonal)
+    return sorted(found.items(), key=lambda pair: -start.shapes.area[pair[0]]), held
 
 
-def _along_joints(
-    start: _Touching, end: _Touching, first: tuple[int, int], motion: Affine, alike: NDArray[Any], diagonal: float
-) -> tuple[dict[int, int], dict[int, Affine]]:
-    """Return for regions of the start key those of the end key, as far as they hang together with the first.
+def _add_along_joints(
+    start: _Touching, end: _Touching, first: int, found: dict[int, int], carried: dict[int, Affine],
+    alike: NDArray[Any], diagonal: float,
+) -> None:  # fmt: skip
+    """Find, in place, the partners of what hangs together with a region of the start key, and how these move.
 
-    Also return how they move. motion: of the first.
+    found: the regions of the end key. carried: how those of the start key move. Both know the first.
     """
-    found, carried = dict([first]), {first[0]: motion}
     area = start.shapes.area
-    queue = [(-area[first[0]], first[0])]
+    queue = [(-area[first], first)]
     while queue:
         _, parent = heapq.heappop(queue)
         joints = {i: joint for i, joint in start.joints(parent).items() if i not in found}
@@ -100,18 +112,18 @@ def _along_joints(
             levers = start.shapes.centre[i] - joints[i], end.shapes.centre[j] - joints_end[j]
             carried[i] = _hung(carried[parent], (joints[i], joints_end[j]), levers)
             heapq.heappush(queue, (-area[i], i))
-    return found, carried
 
 
 def _assigned(
     mine: list[int], theirs: list[int], alike: NDArray[Any], away: NDArray[Any], worst: float
 ) -> list[tuple[int, int]]:
-    """Return which of both belong together, none that are further from it than `worst`."""
+    """Return which of both belong together, the surest first, none that are further from it than `worst`."""
     if not (mine and theirs):
         return []
     cost = alike[mine][:, theirs] + away
-    assigned = zip(*linear_sum_assignment(np.minimum(cost, _WORST)), strict=True)
-    return [(mine[row], theirs[column]) for row, column in assigned if cost[row, column] < worst]
+    rows, columns = linear_sum_assignment(np.minimum(cost, _WORST))
+    order = np.argsort(cost[rows, columns], kind="stable")
+    return [(mine[k], theirs[m]) for k, m in zip(rows[order], columns[order], strict=True) if cost[k, m] < worst]
 
 
 def _hung(carrier: Affine, joints: tuple[Points, Points], levers: tuple[Points, Points]) -> Affine:
