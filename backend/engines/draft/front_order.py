@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from .affine import inverse
 from .contacts import Contact
 from .features import WORST_COST, match_cost
-from .labelling import Side, resized, warp
 from .paths import Paths
 from .redrawn import Redrawn
 from .regions import Regions, hull
+from .sides import Side, resized, warp
 from .view import box_around
 
 #: How much a hint (lower, better matched) weighs against pixels (at half size) seen in a key.

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from .affine import Affine, after, inverse, transform
 from .bending import Field, enlarged, resample
 from .colour import Premultiplied, overwrite
-from .labelling import resized
 from .paths import Paths
+from .sides import resized
 from .sway import Bend, Sway
 from .view import NO_OFFSET, Map, Mask, Origins, Plane, Source, View, box_around, fill_from_nearest, pixel_grid
 

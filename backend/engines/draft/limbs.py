@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .affine import Affine, about, after, rotation, transform
 from .contacts import Contact
 from .features import WORST_COST, match_cost
-from .labelling import Side, starting_at, warp
+from .sides import Side, starting_at, warp
 from .view import Mask
 
 #: A region that matches better than this (mean mismatch) where it is brought is left there.

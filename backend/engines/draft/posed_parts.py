@@ -19,11 +19,12 @@ from .affine import Affine, about, after, inverse, rotation, transform, translat
 from .between import Between
 from .contacts import Contact, find_contacts
 from .features import features
-from .labelling import Side, label_pixels
+from .outlines import label_pixels
 from .paths import plan_paths
 from .posed_keys import PosedKey, placed_regions, working_corner
 from .refining import refined
 from .regions import Regions, Shapes, measure
+from .sides import Side
 from .solving import cut_to_layers
 from .thin_lines import ink_of
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .affine import IDENTITY, Affine, after, fit_similarity, inverse, transform
 from .features import WORST_COST, flow_channel, match_cost
 from .flow import search_flow
-from .labelling import Side, starting_at, warp
+from .sides import Side, starting_at, warp
 
 #: Parts of fewer pixels than this are too small for flow to say more than their outline did.
 _LEAST_PIXELS = 150

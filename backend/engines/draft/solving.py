@@ -18,14 +18,16 @@ from .features import WORST_COST, Features, features, match_cost
 from .flow import Flow, FlowMotion, dense_flow, flow_of
 from .front_order import front_order, with_features_in_front
 from .hypotheses import find_details, find_hypotheses, paired_again
-from .labelling import Choice, Labels, Side, choose_motions, label_pixels, simplified
+from .labelling import Choice, choose_motions, simplified
 from .layers import LayeredMotion, cut_layer
 from .limbs import Turns
+from .outlines import Labels, label_pixels
 from .paths import Part, Paths, plan_paths, slipping
 from .redrawn import find_redrawn
 from .refining import refined
 from .regions import Regions, find_regions, joint_palette
 from .self_check import MOST_SLIP, TURNS, TURNS_AS_WELL, is_flat, meeting
+from .sides import Side
 from .sway import Sway
 from .swaying import find_swaying
 from .turning import keeps_silhouette, morphing, moved_as_one

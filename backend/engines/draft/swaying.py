@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from .affine import Affine, about, angle, inverse, rotation, transform
 from .contacts import Contact
 from .features import WORST_COST, match_cost
-from .labelling import Choice, Side, brought_back
+from .labelling import Choice
 from .paths import Paths
 from .regions import Regions, measure, outline
+from .sides import Side, brought_back
 from .strips import blurred, long_axis, smooth_profile, sway_along, upright
 from .sway import Sway
 from .view import Mask

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from ...machine.lasting_threads import LastingThreads
 from .bending import MOST_FOLDED, bend, folded
 from .colour import Premultiplied
-from .labelling import Side
 from .layers import LayeredMotion
 from .line_sets import LineSet
 from .lines import drawn_lines
+from .sides import Side
 
 #: How far (share of the diagonal) a line may be from its partner in the other key.
 _REACH = 0.05
