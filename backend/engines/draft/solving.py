@@ -35,8 +35,10 @@ from .view import LEAST_CONFIDENCE, Map, Mask, Motion, box_around
 
 #: The rim of the backdrop beside something that moves is a mixture of both; it counts as such above this cost.
 _RIM_COST = 6.0
-#: A region that matches worse than this (mean mismatch) is not in the other key.
+#: A region that matches worse than this (mean mismatch) is not in the other key;
 _LOST = 0.45
+#: but a body that is covered in part is: of a lost region more than this share matches worse than that.
+_LOST_SHARE, _WRONG = 0.65, 0.3
 #: What lies behind a feature is guessed as far as its rim reaches (a window, in pixels).
 _RIM_AROUND = 5
 
@@ -264,6 +266,8 @@ def _decide_as_one(regions: Regions, mismatch: Map, hidden: Mask) -> None:
     total = np.bincount(regions.labels.ravel(), mismatch.ravel(), minlength=regions.count + 1)
     area = np.bincount(regions.labels.ravel(), minlength=regions.count + 1)
     lost = total > _LOST * WORST_COST * area
+    wrong = (mismatch > _WRONG * WORST_COST).ravel()
+    lost &= np.bincount(regions.labels.ravel(), wrong, minlength=regions.count + 1) > _LOST_SHARE * area
     lost[0] = False
     count, pieces = cv2.connectedComponents(lost[regions.labels].astype(np.uint8), connectivity=8)
     for piece in range(1, count):

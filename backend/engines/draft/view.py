@@ -121,7 +121,7 @@ LEAST_CONFIDENCE = 0.02
 #: A map this close to standing still moves no pixel.
 _STILL = 1e-9
 #: How much of what resampling will soften is made good beforehand: a line of one pixel and a half keeps its ink.
-_CRISPNESS = 0.3
+_CRISPNESS = 0.1
 
 #: No bend of the path.
 NO_OFFSET = (0.0, 0.0)
