@@ -27,6 +27,8 @@ _JOINED_SIZE = 0.5
 _LIMB = 1.5
 _SAME_LENGTH = 0.75
 _CLEARLY = 2.5
+#: So much of half its width inside its tips.
+_HINGED_INSIDE = 0.5
 #: Further apart than so many pixels two regions are parted, however far they are.
 SLACK_PIXELS = 5.0
 #: What lies within another region (so much of it) and is no limb (no larger than so much of that, or no more than
@@ -49,29 +51,38 @@ class Contact:
     points: Points
     slack: float = SLACK_PIXELS
 
+    @property
+    def middle(self) -> Points:
+        """The place (x, y) in the middle of the border."""
+        return np.asarray(self.points.mean(axis=0))
+
     def other(self, region: int) -> int:
         """Return the region on the other side."""
         return self.second if region == self.first else self.first
 
 
-def find_contacts(labels: NDArray[Any]) -> list[Contact]:
-    """Return where the regions of a label picture (numbered from 1, 0 is none) touch."""
+def touching_pixels(labels: NDArray[Any], reach: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Say where labelled regions are `reach` pixels apart: which two (n, 2), and (x, y) between them."""
     height, width = labels.shape
-    found = []
-    for down, right in ((0, _REACH), (_REACH, 0)):
+    pairs, points = [], []
+    for down, right in ((0, reach), (reach, 0)):
         first, second = labels[: height - down, : width - right], labels[down:, right:]
         rows, columns = np.nonzero((first != second) & (first > 0) & (second > 0))
-        pair = np.sort(np.column_stack([first[rows, columns], second[rows, columns]]), axis=1)
-        found.append(np.column_stack([pair, columns + right / 2, rows + down / 2]))
-    points = np.concatenate(found)
+        pairs.append(np.sort(np.column_stack([first[rows, columns], second[rows, columns]]), axis=1))
+        points.append(np.column_stack([columns + right / 2, rows + down / 2]))
+    return np.concatenate(pairs).astype(np.int64), np.concatenate(points)
+
+
+def find_contacts(labels: NDArray[Any]) -> list[Contact]:
+    """Return where the regions of a label picture (numbered from 1, 0 is none) touch."""
+    pairs, points = touching_pixels(labels, _REACH)
     if not len(points):
         return []
-    pairs = points[:, :2].astype(np.int64)
     code = pairs[:, 0] * (int(pairs.max()) + 1) + pairs[:, 1]
     order = np.argsort(code, kind="stable")
     starts = np.flatnonzero(np.diff(code[order], prepend=-1))
     contacts = []
-    for start, border in zip(starts, np.split(points[order, 2:], starts[1:]), strict=True):
+    for start, border in zip(starts, np.split(points[order], starts[1:]), strict=True):
         i, j = pairs[order[start]]
         length = len(border) / _REACH
         if length >= _SHORTEST:
@@ -172,7 +183,7 @@ def find_attachments(
             if start is None or end is None:
                 continue
             across = is_hinge(start, shapes[0]), is_hinge(end, shapes[1])
-            places = start.points.mean(axis=0), end.points.mean(axis=0)
+            places = start.middle, end.middle
             joined = all(across)
             if not joined and carried is not None and other in carried:
                 joint = _joint_along(shapes, (i, j), carried[other])
@@ -189,7 +200,7 @@ def _joint_along(
 
     One of its ends stays where the carrier takes it; it does not show if either might. pair: the limb in both keys.
     """
-    ends = [shape.ends(region) for shape, region in zip(shapes, pair, strict=True)]
+    ends = [shape.ends(region, _HINGED_INSIDE) for shape, region in zip(shapes, pair, strict=True)]
     lengths = [float(np.linalg.norm(two[1] - two[0])) for two in ends]
     width = max(float(shape.width[region]) for shape, region in zip(shapes, pair, strict=True))
     if min(lengths) < max(_LIMB * width, _SAME_LENGTH * max(lengths)):

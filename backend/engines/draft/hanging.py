@@ -42,7 +42,7 @@ def hung(region: int, motions: list[Affine], beside: list[Contact]) -> list[Affi
 
     motions: of all regions. beside: the region's contacts.
     """
-    middles = np.array([contact.points.mean(axis=0) for contact in beside])
+    middles = np.array([contact.middle for contact in beside])
     carried = [motions[contact.other(region)] for contact in beside]
     places = np.array([transform(motion, middle[None])[0] for motion, middle in zip(carried, middles, strict=True)])
     candidates = [motions[region]]
@@ -60,7 +60,7 @@ def border_parted(
     cost = np.zeros(len(candidates))
     stack = np.array(candidates)
     for contact in beside:
-        middle = contact.points.mean(axis=0)
+        middle = contact.middle
         place = transform(motions[contact.other(region)], middle[None])
         there = stack[:, :, :2] @ middle + stack[:, :, 2]
         cost += PARTING * contact.length * apart(there[:, None], place, contact.slack)

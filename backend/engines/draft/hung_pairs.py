@@ -40,7 +40,7 @@ class _Touching:
 
     def joints(self, region: int) -> dict[int, Points]:
         """Return what touches a region, and at which place (x, y)."""
-        return {other: contact.points.mean(axis=0) for other, contact in self._contacts.get(region, {}).items()}
+        return {other: contact.middle for other, contact in self._contacts.get(region, {}).items()}
 
     def hinged(self, region: int) -> set[int]:
         """Return what touches a region across the end of one of them."""

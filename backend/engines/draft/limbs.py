@@ -132,7 +132,7 @@ class Turns:
                 continue
             best: tuple[float, Affine] | None = None
             for carrier, contact in self._carriers[region]:
-                base, joint = self._side.motions[chosen[carrier]], contact.points.mean(axis=0)
+                base, joint = self._side.motions[chosen[carrier]], contact.middle
                 torn = np.linalg.norm(transform(own, joint) - transform(base, joint)) > _TORN_PIXELS
                 tried = region, carrier, int(chosen[carrier])
                 if tried not in self._tried:

@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from .affine import Affine, angle, fit_affine, fit_similarity, rotation, transform
 from .lines import centre_points, closed_areas, oriented_points
-from .regions import Regions, Shapes, measure
+from .regions import Regions
 from .view import Mask
 
 #: Directions are compared in so many classes; a line counts for those within a class and a half of its own.
@@ -49,11 +49,6 @@ class LineSet:
     def areas(self) -> Regions:
         """The areas that the guide's lines enclose."""
         return closed_areas(self.strokes)
-
-    @cached_property
-    def area_shapes(self) -> Shapes:
-        """Moments of the enclosed areas."""
-        return measure(self.areas.cores, self.areas.count)
 
     @cached_property
     def _tree(self) -> cKDTree:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .affine import Affine, angle, inverse
 from .colour import Gray
+from .contacts import touching_pixels
 from .features import WORST_COST, Features, match_cost
 from .sides import Side, resized, warp
 from .view import Map, box_around
@@ -269,26 +270,18 @@ def _borders(side: Side, labels: NDArray[Any], factor_x: float, factor_y: float)
     A limb that lies along a body holds on to it no more than across the limb. labels: the regions at small size,
     smaller by the factors.
     """
-    height, width = labels.shape
-    sides = []
-    for down, right in ((0, _STEP), (_STEP, 0)):
-        first = labels[: height - down, : width - right]
-        second = labels[down:, right:]
-        rows, columns = np.nonzero((first != second) & (first > 0) & (second > 0))
-        pair = np.sort(np.column_stack([first[rows, columns], second[rows, columns]]), axis=1)
-        sides.append(np.column_stack([pair, columns + right / 2, rows + down / 2]))
-    points = np.concatenate(sides)
+    touching, points = touching_pixels(labels, _STEP)
     if not len(points):
         return []
-    pairs, which = np.unique(points[:, :2].astype(np.int64), axis=0, return_inverse=True)
+    pairs, which = np.unique(touching, axis=0, return_inverse=True)
     which = which.ravel()
     lengths = np.bincount(which)
     counted = np.minimum(lengths, _LONGEST_BORDER)
     if not side.opaque:
         across = side.regions.shapes.width[pairs - 1].min(axis=1) * factor_x
         counted = np.minimum(counted, _HOLDING * _STEP * across)
-    x = np.bincount(which, points[:, 2]) / lengths / factor_x
-    y = np.bincount(which, points[:, 3]) / lengths / factor_y
+    x = np.bincount(which, points[:, 0]) / lengths / factor_x
+    y = np.bincount(which, points[:, 1]) / lengths / factor_y
     return [
         (int(i), int(j), float(length) / _STEP, (float(px), float(py)))
         for (i, j), length, px, py in zip(pairs, counted, x, y, strict=True)

@@ -23,7 +23,7 @@ from .outlines import label_pixels
 from .paths import plan_paths
 from .posed_keys import PosedKey, placed_regions, working_corner
 from .refining import refined
-from .regions import Regions, Shapes, measure
+from .regions import Regions, Shapes
 from .sides import Side
 from .solving import cut_to_layers
 from .thin_lines import ink_of
@@ -157,7 +157,7 @@ def pairs_beside(posed: list[PosedKey], pairs: list[tuple[int, int]]) -> list[tu
     It is like it in colour, size and form, and hangs on the same thing: the shin of a leg that the other key's pose
     hides.
     """
-    shapes = [measure(side.regions.cores, side.regions.count) for side in posed]
+    shapes = [side.regions.shapes for side in posed]
     touching = [find_contacts(side.regions.labels) for side in posed]
     colours = [side.regions.colours[:, :3] for side in posed]
     known, found = [{i for i, _ in pairs}, {j for _, j in pairs}], []
@@ -167,7 +167,7 @@ def pairs_beside(posed: list[PosedKey], pairs: list[tuple[int, int]]) -> list[tu
             unlike = _unlike(shapes, i, j)
             alike = unlike <= _LIKE_FORM and np.linalg.norm(colours[0][i] - colours[1][j]) <= _LIKE_COLOUR
             if alike and posed[0].pose.told[i] != posed[1].pose.told[j]:
-                joints = first.points.mean(axis=0), second.points.mean(axis=0)
+                joints = first.middle, second.middle
                 found.append((unlike, i, j, _turned(shapes, i, j, joints)))
     out: list[tuple[int, int, Affine]] = []
     for _, i, j, motion in sorted(found, key=lambda one: one[:3]):

@@ -30,7 +30,7 @@ from .hanging import PARTING, TURNS, apart, border_parted, hung, parted, share_p
 from .hypotheses import silhouette
 from .line_sets import LineSet, placed_points
 from .lines import oriented_points
-from .regions import Regions, Shapes, measure
+from .regions import Regions
 from .view import Mask
 
 #: Points taken along one region's outlines, and the least that say anything.
@@ -132,7 +132,7 @@ class _Posing:
     def __init__(self, regions: Regions, drawn: Mask, expected: list[Affine], guide: LineSet, fixed: Mask) -> None:
         self.fixed = fixed
         self.regions, self.guide, self.expected = regions, guide, expected
-        self.shapes: Shapes = measure(regions.cores, regions.count)
+        self.shapes = regions.shapes
         self.points = _outline_points(regions, drawn)
         self.weight = np.array([float(len(points)) for points in self.points]) / _thickness(drawn)
         self.sampled = [_sample(points, _POINTS) for points in self.points]
@@ -376,7 +376,7 @@ class _Posing:
         areas = self.guide.areas
         if not areas.count:
             return []
-        other = self.guide.area_shapes
+        other = self.guide.areas.shapes
         found: list[Affine] = []
         for region in [k for k in self.order if not self.fixed[k]][:_MOST_REGIONS]:
             size = np.abs(np.log(other.area / self.shapes.area[region]))
@@ -450,7 +450,7 @@ class _Posing:
                 carried = self.motions[chosen[other]]
                 turned = [
                     about(rotation(turn) @ carried[:, :2], joint, place)
-                    for joint in (contact.points.mean(axis=0), *self._ends(region))
+                    for joint in (contact.middle, *self._ends(region))
                     for place in transform(carried, joint[None])
                     for turn in TURNS
                 ]
@@ -461,12 +461,9 @@ class _Posing:
 
     def _ends(self, region: int) -> list[NDArray[Any]]:
         """Return where a long region may turn at its ends: a limb that lies on a body touches it all along."""
-        half_length, half_width = 2 * np.sqrt([self.shapes.long[region], self.shapes.short[region]])
-        if half_length < _LIMB * half_width:
+        if self.shapes.long[region] < _LIMB**2 * self.shapes.short[region]:
             return []
-        tilt = self.shapes.tilt[region]
-        away = (half_length - half_width) * np.array([np.cos(tilt), np.sin(tilt)])
-        return [self.shapes.centre[region] - away, self.shapes.centre[region] + away]
+        return list(self.shapes.ends(region, inside=1.0))
 
 
 def _turns_and_sizes(motions: list[Affine]) -> tuple[NDArray[Any], NDArray[Any]]:

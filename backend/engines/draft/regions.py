@@ -251,10 +251,10 @@ class Shapes:
         """How wide ellipses of those moments are (pixels)."""
         return np.asarray(4 * np.sqrt(self.short))
 
-    def ends(self, region: int) -> NDArray[Any]:
-        """Return (2, 2): points (x, y) near both ends of a region (from 0), where such a limb is hinged."""
+    def ends(self, region: int, inside: float) -> NDArray[Any]:
+        """Return (2, 2): points (x, y) so much of half its width inside both tips of a region (from 0)."""
         axis = np.array([np.cos(self.tilt[region]), np.sin(self.tilt[region])])
-        reach = 2 * np.sqrt(self.long[region]) - np.sqrt(self.short[region])
+        reach = 2 * (np.sqrt(self.long[region]) - inside * np.sqrt(self.short[region]))
         return np.asarray(self.centre[region] + np.array([[-reach], [reach]]) * axis)
 
     def covariance_power(self, region: int, exponent: float) -> NDArray[Any]:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .affine import Affine, after, inverse, transform, translation
+from .affine import Affine, about, after, inverse, transform, translation
 from .between import Between
 from .layers import LayeredMotion
 from .line_sets import LineSet, placed_points
@@ -140,7 +140,7 @@ def _nearer(points: NDArray[Any], guide: LineSet, reach: float) -> Affine | None
     normal = (system * weight[:, None]).T @ system + hold.T @ hold
     move = np.linalg.solve(normal, (system * weight[:, None]).T @ off)
     linear = np.eye(2) + move[2:].reshape(2, 2) / radius
-    return np.column_stack([linear, move[:2] + middle - linear @ middle])
+    return about(linear, middle, middle + move[:2])
 
 
 def _corner(between: Between, height: int) -> NDArray[Any]:

@@ -20,7 +20,7 @@ from .contacts import Contact
 from .features import WORST_COST, match_cost
 from .labelling import Choice
 from .paths import Paths
-from .regions import Regions, measure, outline
+from .regions import Regions, outline
 from .sides import Side, brought_back
 from .strips import blurred, long_axis, smooth_profile, sway_along, upright
 from .sway import Sway
@@ -137,7 +137,7 @@ def find_swaying(
     choices: how well rigid motions explain the regions. contacts: where those of the start key touch.
     """
     found = []
-    shapes = [measure(r.cores, r.count) for r in regions]
+    shapes = [r.shapes for r in regions]
     for strip in _unexplained(regions, choices, pairs, contacts):
         measured = _measured(regions, sides, strip)
         if measured is None:
